@@ -1,0 +1,69 @@
+# The commands of this project. `make` alone lists them.
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+WORKERS ?= auto
+PYTEST ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint format docs picture clean
+.DELETE_ON_ERROR:
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Stamps: an installation is repeated only after pyproject.toml changed.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "deltarule needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.has-package: pyproject.toml | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.has-tools: $(VENV)/.has-package
+	$(PIP) --editable '.[test,lint]'
+	@touch $@
+
+$(VENV)/.has-docs: $(VENV)/.has-tools
+	$(PIP) --editable '.[docs]'
+	@touch $@
+
+$(VENV)/.has-torch: $(VENV)/.has-tools
+	$(PIP) '$(TORCH)'
+	@touch $@
+
+demo: $(VENV)/.has-package ## Train on real data, show the result, leave model and picture in demo/
+	@$(BIN)/python examples/demo.py
+
+test: lint ## All checks and tests (warnings are errors), the README's commands included
+	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+	@$(BIN)/python scripts/import_time.py
+
+test-slow: lint $(VENV)/.has-torch ## The same with the slow tests: PyTorch comparisons, the wheel in an empty environment
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow' $(PYTEST)
+
+lint: $(VENV)/.has-tools ## Formatter, linter, types, import contract, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
+
+format: $(VENV)/.has-tools ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.has-docs ## Build the documentation into site/ (strict)
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
+picture: demo ## Make the README's picture again
+	cp demo/demo.png docs/images/demo.png
+
+clean: ## Remove everything that the other commands made
+	rm -rf $(VENV) build dist site demo .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,193 @@
+"""What the documentation makes while it is built: pages from root files, tables from registries, MathML.
+
+A line ``[[activations]]`` in a page is replaced by the table of that registry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from html import escape, unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from latex2mathml.converter import convert
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from typer.testing import CliRunner
+
+from deltarule.cli.main import app
+from deltarule.core.activations import ACTIVATIONS, Activation
+from deltarule.core.arrays import Array
+from deltarule.core.initializers import INITIALIZERS
+from deltarule.core.losses import LOSSES
+from deltarule.core.metrics import METRICS
+from deltarule.core.optimizers import OPTIMIZERS
+from deltarule.core.penalties import PENALTIES
+from deltarule.registry import Registry
+
+ROOT = Path(__file__).parents[1]
+ROOT_PAGES = {
+    "README.md": "index.md",
+    "ARCHITECTURE.md": "architecture.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+}
+MATH = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', flags=re.DOTALL)
+
+# -- the three hooks that MkDocs calls -------------------------------------------------------------------
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    for source, page in ROOT_PAGES.items():
+        text = (ROOT / source).read_text(encoding="utf-8")
+        files.append(File.generated(config, page, content=with_local_links(text)))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    return re.sub(r"^\[\[(.+)\]\]$", lambda found: generated(found[1]), markdown, flags=re.MULTILINE)
+
+
+def on_page_content(html: str, **_: object) -> str:
+    return MATH.sub(lambda found: mathml(unescape(found[3]), block=found[2] == "["), html)
+
+
+# -- how they do it --------------------------------------------------------------------------------------
+
+
+def with_local_links(text: str) -> str:
+    """Point links between root files, and from them into docs/, to the pages here."""
+    for source, page in ROOT_PAGES.items():
+        text = text.replace(f"]({source}", f"]({page}")
+    return re.sub(r"\[(.+?)\]\(LICENSE\)", r"\1", text).replace("](docs/", "](")
+
+
+def mathml(latex: str, *, block: bool = False) -> str:
+    return convert(latex.strip(), display="block" if block else "inline")
+
+
+def generated(what: str) -> str:
+    """Return the table of a registry, or what a command answers to --help."""
+    if what in TABLES:
+        return table(TABLES[what]())
+    command = what.removeprefix("deltarule").removesuffix("--help").split()
+    answer = CliRunner().invoke(app, [*command, "--help"], terminal_width=100, prog_name="deltarule").output
+    return f"```text\n{answer.strip()}\n```"
+
+
+def table(rows: Iterable[Mapping[str, str]]) -> str:
+    """Return an HTML table; the keys of the first row are its head."""
+    rows = list(rows)
+    head = "".join(f"<th>{name}</th>" for name in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row.values()) + "</tr>" for row in rows)
+    return f'<table class="registry"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+# -- one table per registry ------------------------------------------------------------------------------
+
+
+def activations() -> Iterable[dict[str, str]]:
+    for record in ACTIVATIONS.values():
+        yield {
+            "name": names(ACTIVATIONS, record.name),
+            "value": mathml(record.formula),
+            "slope": mathml(record.slope_formula),
+            "range": escape(str(record.range)),
+            "kinks": ", ".join(f"{kink:g}" for kink in record.kinks),
+            "value (blue), slope (dashed)": curve(record),
+        }
+
+
+def losses() -> Iterable[dict[str, str]]:
+    for record in LOSSES.values():
+        fused = [activation.name for activation in record.fused]
+        yield {
+            "name": names(LOSSES, record.name),
+            "value of one row": mathml(record.formula),
+            "slope": mathml(record.slope_formula),
+            "targets in": escape(str(record.y_domain)),
+            "output activations": ", ".join(
+                f"<strong>{name}</strong>" if name in fused else name
+                for name, activation in ACTIVATIONS.items()
+                if record.allows(activation)
+            ),
+        }
+
+
+def optimizers() -> Iterable[dict[str, str]]:
+    for name, record in OPTIMIZERS.items():
+        yield {"name": names(OPTIMIZERS, name), "settings": settings(record), "step": mathml(record.formula)}
+
+
+def initializers() -> Iterable[dict[str, str]]:
+    for name, record in INITIALIZERS.items():
+        yield {
+            "name": names(INITIALIZERS, name),
+            "settings": settings(record),
+            "distribution": mathml(record.formula),
+            "what it is": escape(str(record.__doc__)),
+        }
+
+
+def penalties() -> Iterable[dict[str, str]]:
+    for name, record in PENALTIES.items():
+        yield {
+            "name": names(PENALTIES, name),
+            "settings": settings(record),
+            "value": mathml(record.formula),
+            "slope": mathml(record.slope_formula),
+        }
+
+
+def metrics() -> Iterable[dict[str, str]]:
+    for name, record in METRICS.items():
+        better = "higher" if record.higher_is_better else "lower"
+        yield {"name": names(METRICS, name), "value": mathml(record.formula), "better": better}
+
+
+TABLES: Mapping[str, Callable[[], Iterable[dict[str, str]]]] = {
+    "activations": activations,
+    "losses": losses,
+    "optimizers": optimizers,
+    "initializers": initializers,
+    "penalties": penalties,
+    "metrics": metrics,
+}
+
+
+def names(registry: Registry[Any], name: str) -> str:
+    """Return the name and its aliases."""
+    aliases = [alias for alias, meant in registry._aliases.items() if meant == name]
+    return ", ".join(f"<code>{escape(each)}</code>" for each in (name, *aliases))
+
+
+def settings(record: object) -> str:
+    """Return the settings of a record with their defaults."""
+    return escape(", ".join(f"{field.name}={getattr(record, field.name)!r}" for field in fields(record)))
+
+
+# -- small curves ----------------------------------------------------------------------------------------
+
+WIDTH, HEIGHT, Z_MAX, A_MAX = 120.0, 80.0, 3.0, 2.0
+
+
+def curve(record: Activation) -> str:
+    """Return φ and φ′ from z = -3 to 3 as SVG; for softmax, of the first of two units with z = (z, 0)."""
+    z = np.linspace(-Z_MAX, Z_MAX, 121)
+    inputs = z[:, np.newaxis] if record.slope else np.column_stack([z, np.zeros_like(z)])
+    a = record.value(inputs)
+    d_a = np.zeros_like(a)
+    d_a[:, 0] = 1.0
+    slope = record.derivative(inputs, a, d_a)[:, 0]
+    axes = f'<path class="axis" d="M0 {HEIGHT / 2}H{WIDTH}M{WIDTH / 2} 0V{HEIGHT}"/>'
+    lines = path("slope", z, slope) + path("value", z, a[:, 0])
+    return f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="curve">{axes}{lines}</svg>'
+
+
+def path(kind: str, z: Array, values: Array) -> str:
+    x, y = (1 + z / Z_MAX) * WIDTH / 2, (1 - np.clip(values, -3, 3) / A_MAX) * HEIGHT / 2
+    points = " ".join(f"{x_i:.1f},{y_i:.1f}" for x_i, y_i in zip(x, y, strict=True))
+    return f'<polyline class="{kind}" points="{points}"/>'

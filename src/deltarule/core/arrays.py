@@ -1,0 +1,91 @@
+"""The array type of the mathematics, intervals of real numbers, and the two checks every setting needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deltarule.errors import InputError, did_you_mean, message
+
+Array: TypeAlias = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval of the real line; an end is open or closed.
+
+    >>> str(Interval(0.0, 1.0, closed_low=True, closed_high=True)), str(REALS)
+    ('[0, 1]', '(-inf, inf)')
+    """
+
+    low: float = -inf
+    high: float = inf
+    closed_low: bool = False
+    closed_high: bool = False
+
+    def holds(self, values: Array) -> NDArray[np.bool_]:
+        """Say for each value whether it lies inside; NaN never does."""
+        above = values >= self.low if self.closed_low else values > self.low
+        below = values <= self.high if self.closed_high else values < self.high
+        return above & below
+
+    def covers(self, other: Interval) -> bool:
+        """Say whether every number of the other interval lies in this one."""
+        low = self.low < other.low or (self.low == other.low and self.closed_low >= other.closed_low)
+        high = self.high > other.high or (self.high == other.high and self.closed_high >= other.closed_high)
+        return low and high
+
+    def __str__(self) -> str:
+        return (
+            f"{'[' if self.closed_low else '('}{self.low:g}, {self.high:g}{']' if self.closed_high else ')'}"
+        )
+
+
+def require_number(name: str, value: object, allowed: Interval) -> None:
+    """Refuse a setting that is no finite number of the interval.
+
+    Raises:
+        InputError: with the setting's name, what it is and what is allowed.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not isfinite(value):
+        raise InputError(message(f"`{name}` must be a finite number", found=repr(value)))
+    if not allowed.holds(np.array([float(value)]))[0]:
+        raise InputError(message(f"`{name}` must lie in {allowed}", found=repr(value)))
+
+
+def require_integer(name: str, value: object, minimum: int, maximum: int | None = None) -> int:
+    """Return a whole-number setting as int, or refuse it.
+
+    Raises:
+        InputError: with the setting's name, what it is and what is allowed.
+    """
+    limits = f"at least {minimum}" if maximum is None else f"between {minimum} and {maximum}"
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise InputError(message(f"`{name}` must be a whole number, {limits}", found=repr(value)))
+    if value < minimum or (maximum is not None and value > maximum):
+        raise InputError(message(f"`{name}` must be {limits}", found=repr(value)))
+    return int(value)
+
+
+def require_choice(name: str, value: object, allowed: Iterable[str]) -> None:
+    """Refuse a setting that is none of the given words.
+
+    Raises:
+        InputError: with the setting's name, what it is and what is allowed.
+    """
+    names = list(allowed)
+    if value not in names:
+        hint = did_you_mean(value, names) if isinstance(value, str) else ""
+        raise InputError(message(f"`{name}` must be one of {', '.join(names)}", found=repr(value), hint=hint))
+
+
+REALS = Interval()
+POSITIVE = Interval(low=0.0)
+NON_NEGATIVE = Interval(low=0.0, closed_low=True)
+OPEN_UNIT = Interval(low=0.0, high=1.0)
+UNIT = Interval(low=0.0, high=1.0, closed_low=True, closed_high=True)

@@ -1,0 +1,87 @@
+"""The equations of a multilayer perceptron: forward, objective, output delta, backward.
+
+Rows are samples: x is (n, i), W is (i, o), z and a are (n, o). The derivation is in the docs, "The mathematics".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from deltarule.core.activations import Activation
+from deltarule.core.arrays import Array
+from deltarule.core.losses import Loss
+
+
+class Step(NamedTuple):
+    """One layer of a forward pass: its input x, its pre-activation z, its activation a."""
+
+    x: Array
+    z: Array
+    a: Array
+
+
+class Gradients(NamedTuple):
+    """A backward pass: the objective J, each layer's delta (per row, undivided), ∂J/∂W and ∂J/∂b."""
+
+    objective: float
+    delta: list[Array]
+    dW: list[Array]
+    db: list[Array | None]
+
+
+def forward(
+    x: Array,
+    W: Sequence[Array],
+    b: Sequence[Array | None],
+    activations: Sequence[Activation],
+    offset: Array | None = None,
+) -> list[Step]:
+    """z = x W + b and a = φ(z), layer after layer; the offset is added to the last z."""
+    steps = []
+    for layer, (W_l, b_l, activation) in enumerate(zip(W, b, activations, strict=True), start=1):
+        z = x @ W_l
+        if b_l is not None:
+            z = z + b_l
+        if offset is not None and layer == len(W):
+            z = z + offset
+        a = activation.value(z)
+        steps.append(Step(x, z, a))
+        x = a
+    return steps
+
+
+def backward(
+    steps: Sequence[Step], W: Sequence[Array], activations: Sequence[Activation], delta: Array
+) -> list[Array]:
+    """The delta rule: d_a = delta_next W_nextᵀ, delta = d_a ⊙ φ′(z), from the last layer to the first."""
+    deltas = [delta]
+    for layer in range(len(W) - 1, 0, -1):
+        step = steps[layer - 1]
+        d_a = deltas[0] @ W[layer].T
+        deltas.insert(0, activations[layer - 1].derivative(step.z, step.a, d_a))
+    return deltas
+
+
+def loss_sum(y: Array, w: Array | None, output: Step, loss: Loss, activation: Activation) -> float:
+    """Σ wᵢ ℓᵢ over the rows."""
+    per_row = loss.per_row(y, output.z, output.a, activation)
+    return float(np.sum(per_row) if w is None else per_row @ w)
+
+
+def output_delta(y: Array, w: Array | None, output: Step, loss: Loss, activation: Activation) -> Array:
+    """delta = wᵢ ∂ℓᵢ/∂z of the output layer, per row, undivided."""
+    delta = loss.delta(y, output.z, output.a, activation)
+    return delta if w is None else delta * w[:, np.newaxis]
+
+
+def weight_sums(steps: Sequence[Step], deltas: Sequence[Array]) -> list[Array]:
+    """Σ wᵢ ∂ℓᵢ/∂W = xᵀ delta of every layer."""
+    return [step.x.T @ delta for step, delta in zip(steps, deltas, strict=True)]
+
+
+def bias_sums(deltas: Sequence[Array], b: Sequence[Array | None]) -> list[Array | None]:
+    """Σ wᵢ ∂ℓᵢ/∂b = 1ᵀ delta of every layer that has a bias."""
+    return [None if b_l is None else delta.sum(axis=0) for delta, b_l in zip(deltas, b, strict=True)]

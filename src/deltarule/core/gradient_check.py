@@ -1,0 +1,164 @@
+"""Gradient check: the hand-derived gradient against central differences, in float64.
+
+An entry whose two sides lie on different sides of a kink (relu at 0) has no derivative to compare with;
+it is counted, not judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from deltarule.core.architecture import Architecture
+from deltarule.core.arrays import Array
+from deltarule.core.equations import Step
+from deltarule.core.objective import Objective, Rows, forward_pass
+
+H = float(np.finfo(np.float64).eps) ** (1.0 / 3.0)
+ENTRIES_PER_LAYER = 200
+
+
+class WorstEntry(NamedTuple):
+    """The parameter whose two derivatives differ most: layer from 1, name as in code, both numbers."""
+
+    layer: int
+    name: str
+    derived: float
+    numeric: float
+
+
+class LayerCheck(NamedTuple):
+    """One layer, counted from 1: ‖g - ĝ‖ / (‖g‖ + ‖ĝ‖) over the checked entries."""
+
+    layer: int
+    relative_error: float
+    entries: int
+    kinks: int
+    ok: bool
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """The result of a gradient check; ``print(check)`` says it in words."""
+
+    layers: tuple[LayerCheck, ...]
+    worst: WorstEntry
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether every layer agrees within the tolerance."""
+        return all(layer.ok for layer in self.layers)
+
+    @property
+    def kinks(self) -> int:
+        """Entries that were left out because they cross a kink."""
+        return sum(layer.kinks for layer in self.layers)
+
+    @property
+    def relative_error(self) -> float:
+        """The largest relative error of a layer."""
+        return max(layer.relative_error for layer in self.layers)
+
+    def __str__(self) -> str:
+        verdict = "agrees with" if self.ok else "DIFFERS from"
+        lines = [f"The hand-derived gradient {verdict} central differences (tolerance {self.tolerance:g})."]
+        for layer in self.layers:
+            skipped = f", {layer.kinks} left out at kinks" if layer.kinks else ""
+            lines.append(
+                f"  layer {layer.layer}: relative error {layer.relative_error:.2e} "
+                f"over {layer.entries} entries{skipped}"
+            )
+        lines.append(
+            f"  worst entry: {self.worst.name} of layer {self.worst.layer}, "
+            f"derived {self.worst.derived:.10g}, numeric {self.worst.numeric:.10g}"
+        )
+        return "\n".join(lines)
+
+
+def check(
+    objective: Objective, theta: Array, rows: Rows, tolerance: float, rng: np.random.Generator
+) -> GradientCheck:
+    """Compare ∂J/∂theta with (J(θ + h) - J(θ - h)) / 2h at up to 200 entries of each layer."""
+    theta = theta.astype(np.float64)
+    with np.errstate(all="ignore"):
+        derived = objective.gradient(theta, objective.sums(theta, rows))
+        layers: list[LayerCheck] = []
+        worst: list[WorstEntry] = []
+        for layer, place in enumerate(objective.architecture.places, start=1):
+            entries = np.arange(place.W.start, place.b.stop)
+            if len(entries) > ENTRIES_PER_LAYER:
+                entries = np.sort(rng.choice(entries, ENTRIES_PER_LAYER, replace=False))
+            layers.append(_check_layer(objective, theta, rows, layer, entries, derived, tolerance, worst))
+    return GradientCheck(tuple(layers), max(worst, key=_difference), tolerance)
+
+
+def _check_layer(
+    objective: Objective,
+    theta: Array,
+    rows: Rows,
+    layer: int,
+    entries: Array,
+    derived: Array,
+    tolerance: float,
+    worst: list[WorstEntry],
+) -> LayerCheck:
+    """Judge one layer by the norm of its differences; append its worst entry."""
+    slopes = [_central_difference(objective, theta, rows, int(entry)) for entry in entries]
+    smooth = np.array([slope is not None for slope in slopes])
+    numeric = np.array([slope for slope in slopes if slope is not None])
+    g = derived[entries[smooth]]
+    difference, size = np.linalg.norm(g - numeric), np.linalg.norm(g) + np.linalg.norm(numeric)
+    rounding = 10.0 * H * H * abs(objective.value(theta, *objective.losses(theta, rows))) * len(g) ** 0.5
+    for entry, mine, other in zip(entries[smooth], g, numeric, strict=True):
+        name = parameter_name(objective.architecture, int(entry))
+        worst.append(WorstEntry(layer, name, float(mine), float(other)))
+    ok = bool(difference <= tolerance * size + rounding)
+    relative = 0.0 if difference == 0.0 else float(difference / size)
+    return LayerCheck(layer, relative, len(g), int(np.sum(~smooth)), ok)
+
+
+def _central_difference(objective: Objective, theta: Array, rows: Rows, entry: int) -> float | None:
+    """(J(θ + h) - J(θ - h)) / 2h along one parameter, or None where it crosses a kink."""
+    step = H * max(1.0, abs(theta[entry]))
+    values, passes = [], []
+    for sign in (1.0, -1.0):
+        moved = theta.copy()
+        moved[entry] += sign * step
+        steps = forward_pass(objective.architecture, moved, rows.X, rows.offset)
+        passes.append(steps)
+        values.append(objective.value(moved, *objective.losses(moved, rows)))
+    if _crosses_kink(objective, rows, *passes):
+        return None
+    return (values[0] - values[1]) / (2.0 * step)
+
+
+def _crosses_kink(objective: Objective, rows: Rows, above: list[Step], below: list[Step]) -> bool:
+    """Whether any unit, or any error of the loss, lies on two sides of a kink in the two passes."""
+    pairs = [
+        (high.z - kink, low.z - kink)
+        for high, low, activation in zip(above, below, objective.architecture.activations, strict=True)
+        for kink in activation.kinks
+    ]
+    pairs += [(above[-1].a - rows.y - kink, below[-1].a - rows.y - kink) for kink in objective.loss.kinks]
+    return any(bool(np.any(np.sign(high) != np.sign(low))) for high, low in pairs)
+
+
+def parameter_name(architecture: Architecture, entry: int) -> str:
+    """Return how an entry of theta is written in code: ``weights[0][2, 1]`` or ``biases[0][1]``."""
+    for layer, (place, (_, fan_out)) in enumerate(
+        zip(architecture.places, architecture.shapes(), strict=True)
+    ):
+        if entry < place.W.stop:
+            row, column = divmod(entry - place.W.start, fan_out)
+            return f"weights[{layer}][{row}, {column}]"
+        if entry < place.b.stop:
+            return f"biases[{layer}][{entry - place.b.start}]"
+    raise IndexError(entry)
+
+
+def _difference(entry: WorstEntry) -> float:
+    difference = abs(entry.derived - entry.numeric)
+    return difference if difference == difference else float("inf")

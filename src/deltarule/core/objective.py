@@ -1,0 +1,113 @@
+"""The objective J over rows: sums and weights travel together, and one place divides.
+
+J = Σ wᵢ ℓᵢ / Σ wᵢ + penalties for ``reduction="mean"``, Σ wᵢ ℓᵢ + penalties for ``"sum"``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deltarule.core import equations
+from deltarule.core.architecture import Architecture
+from deltarule.core.arrays import Array
+from deltarule.core.equations import Gradients, Step
+from deltarule.core.losses import Loss
+from deltarule.core.penalties import Penalty, penalty_gradient, penalty_value
+
+Reduction: TypeAlias = Literal["mean", "sum"]
+Selection: TypeAlias = slice | NDArray[np.integer]
+
+
+class Rows(NamedTuple):
+    """Rows to learn from: inputs (n, i), targets (n, k), weights (n,) or None for 1, offset (n, k) or None."""
+
+    X: Array
+    y: Array
+    w: Array | None = None
+    offset: Array | None = None
+
+    def take(self, rows: Selection) -> Rows:
+        """Return the chosen rows; a slice gives views."""
+        w = None if self.w is None else self.w[rows]
+        offset = None if self.offset is None else self.offset[rows]
+        return Rows(self.X[rows], self.y[rows], w, offset)
+
+
+class Sums(NamedTuple):
+    """What rows contribute, and what workers add up: Σ wᵢ ℓᵢ, Σ wᵢ and Σ wᵢ ∇ℓᵢ, (p,)."""
+
+    loss: float
+    weight: float
+    gradient: Array
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimized: the loss of an architecture's predictions, reduced over rows, plus penalties."""
+
+    architecture: Architecture
+    loss: Loss
+    penalties: tuple[Penalty, ...] = ()
+    reduction: Reduction = "mean"
+
+    def losses(self, theta: Array, rows: Rows) -> tuple[float, float]:
+        """Σ wᵢ ℓᵢ and Σ wᵢ, without a backward pass."""
+        output = forward_pass(self.architecture, theta, rows.X, rows.offset)[-1]
+        loss = equations.loss_sum(rows.y, rows.w, output, self.loss, self.architecture.activations[-1])
+        return loss, weight_of(rows)
+
+    def sums(self, theta: Array, rows: Rows) -> Sums:
+        """Σ wᵢ ℓᵢ, Σ wᵢ and Σ wᵢ ∇ℓᵢ of the rows."""
+        loss, _, dW, db = self._backward(theta, rows)
+        return Sums(loss, weight_of(rows), self.architecture.flatten(dW, db))
+
+    def gradient(self, theta: Array, sums: Sums) -> Array:
+        """∂J/∂theta from the sums of a step's rows: the one place that divides."""
+        gradient = sums.gradient / sums.weight if self.reduction == "mean" else sums.gradient
+        if self.penalties:
+            gradient = gradient + penalty_gradient(self.penalties, self.architecture, theta)
+        return gradient
+
+    def value(self, theta: Array, loss: float, weight: float) -> float:
+        """J from Σ wᵢ ℓᵢ and Σ wᵢ."""
+        data = loss / weight if self.reduction == "mean" else loss
+        return data + self.penalty(theta)
+
+    def penalty(self, theta: Array) -> float:
+        """The sum of all penalties."""
+        return penalty_value(self.penalties, self.architecture, theta)
+
+    def gradients(self, theta: Array, rows: Rows) -> Gradients:
+        """J, every delta, ∂J/∂W and ∂J/∂b as a record."""
+        loss, deltas, dW, db = self._backward(theta, rows)
+        sums = Sums(loss, weight_of(rows), self.architecture.flatten(dW, db))
+        W_b = self.architecture.views(self.gradient(theta, sums))
+        return Gradients(self.value(theta, loss, sums.weight), deltas, W_b.W, W_b.b)
+
+    def _backward(
+        self, theta: Array, rows: Rows
+    ) -> tuple[float, list[Array], list[Array], list[Array | None]]:
+        W, b = self.architecture.views(theta)
+        activations = self.architecture.activations
+        steps = equations.forward(rows.X, W, b, activations, rows.offset)
+        loss = equations.loss_sum(rows.y, rows.w, steps[-1], self.loss, activations[-1])
+        delta = equations.output_delta(rows.y, rows.w, steps[-1], self.loss, activations[-1])
+        deltas = equations.backward(steps, W, activations, delta)
+        return loss, deltas, equations.weight_sums(steps, deltas), equations.bias_sums(deltas, b)
+
+
+def forward_pass(
+    architecture: Architecture, theta: Array, X: Array, offset: Array | None = None
+) -> list[Step]:
+    """Every layer's x, z and a."""
+    W, b = architecture.views(theta)
+    return equations.forward(X, W, b, architecture.activations, offset)
+
+
+def weight_of(rows: Rows) -> float:
+    """Σ wᵢ; without weights every row counts 1."""
+    return float(rows.X.shape[0]) if rows.w is None else float(np.sum(rows.w, dtype=np.float64))

@@ -1,0 +1,252 @@
+"""Files and data frames to plain NumPy columns, and back: the only file that knows data frames.
+
+Not what a network makes of the columns: that is TableTransform (transforms.py) and TargetTransform (targets.py).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from deltarule.data import csv_text
+from deltarule.data.columns import Column, Kind, Table, row_numbers
+from deltarule.errors import TableError, did_you_mean, message
+from deltarule.storage.atomic import PathLike, in_words, quoted, write_bytes
+
+FrameLike: TypeAlias = Any
+"""A Table, any data frame that narwhals knows (pandas, polars, pyarrow, ...), a dict of columns, or a 2-D array."""
+
+
+def read_table(path: PathLike, text: Collection[str] = ()) -> pl.DataFrame:
+    r"""Read a CSV file: UTF-8, a header, commas.
+
+    The type of a column is decided over all rows: whole numbers, numbers, true/false, otherwise text.
+    Spaces around values do not count; an empty value and NaN are missing; empty lines are skipped.
+
+    Args:
+        path: of the file.
+        text: columns to be read as text even where they look like numbers; names that the file lacks are ignored.
+
+    Raises:
+        TableError: the file is missing, empty, no text, not UTF-8, ragged (the line is named), has no usable
+            header or no rows.
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "people.csv"
+    >>> _ = path.write_text("name,age\nAda,36\nAlan,\n")
+    >>> read_table(path).rows()
+    [('Ada', 36), ('Alan', None)]
+    """
+    layout = csv_text.layout(_bytes(path), quoted(path))
+    texts = _plain_texts(layout) if layout.plain else None
+    if texts is None:
+        records = list(csv_text.rows(layout.data, quoted(path)))[1:]
+        texts = pl.DataFrame(records, schema=dict.fromkeys(layout.names, pl.String), orient="row")
+    texts = texts.select(_stripped(pl.all()))
+    return pl.DataFrame([column if column.name in text else _typed(column) for column in texts])
+
+
+def write_table(frame: FrameLike, path: PathLike) -> None:
+    """Write a data frame or a dict of columns as CSV, completely or not at all; an old file is replaced.
+
+    Raises:
+        TableError: the path cannot be written, or the frame is none. An old file is then untouched.
+    """
+    if isinstance(frame, Mapping):
+        frame = pl.DataFrame({str(name): values for name, values in frame.items()})
+    write_bytes(path, _native(frame).write_csv().encode("utf-8"), error=TableError)
+
+
+def as_table(frame: FrameLike) -> Table:
+    """Return the columns of a data frame as plain NumPy arrays.
+
+    Args:
+        frame: see `FrameLike`; a Table is returned as it is, the columns of a 2-D array are named x1, x2, ...
+            Text loses the spaces around it; an empty text is missing, as are None, NaN and NaT.
+
+    Raises:
+        TableError: it is no table, or two columns have the same name.
+
+    >>> table = as_table({"x": [1.5, None], "answer": ["yes", "no"]})
+    >>> table.names, table.n_rows, table.column("x").missing
+    (('x', 'answer'), 2, array([False,  True]))
+    """
+    if isinstance(frame, Table):
+        return frame
+    columns = [_column(str(name), values) for name, values in _named_series(frame)]
+    lengths = {len(column) for column in columns}
+    if len(lengths) > 1:
+        raise TableError(message("The columns must have the same length", found=str(sorted(lengths))))
+    by_name = {column.name: column for column in columns}
+    if len(by_name) < len(columns):
+        raise TableError("The columns must have different names, also after their names are made text.")
+    return Table(by_name, lengths.pop() if lengths else 0)
+
+
+def _bytes(path: PathLike) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        folder = Path(path).parent
+        names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        hint = did_you_mean(Path(path).name, names)
+        raise TableError(message(f"There is no file {quoted(path)}", hint=hint)) from None
+    except (OSError, ValueError) as reason:
+        raise TableError(message(f"{quoted(path)} cannot be read: {in_words(reason)}")) from reason
+
+
+def _plain_texts(layout: csv_text.Layout) -> pl.DataFrame | None:
+    """Split the fields with polars; None where it sees the text differently from the layout."""
+    try:
+        frame = pl.read_csv(io.BytesIO(layout.data), infer_schema=False, new_columns=layout.names)
+    except pl.exceptions.PolarsError:
+        return None
+    return frame.filter(~pl.Series(layout.blank)) if frame.height == len(layout.blank) else None
+
+
+def _stripped(text: pl.Expr) -> pl.Expr:
+    """Return text without the spaces around it, missing where nothing is left."""
+    bare = text.str.strip_chars()
+    return pl.when(bare.str.len_bytes() > 0).then(bare)
+
+
+def _typed(text: pl.Series) -> pl.Series:
+    """Return whole numbers, numbers, booleans, or the text itself: the first that every value can be read as."""
+    for dtype in (pl.Int64, pl.Float64):
+        numbers = text.cast(dtype, strict=False)
+        if numbers.null_count() == text.null_count():
+            return numbers
+    lower = text.drop_nulls().unique().str.to_lowercase()
+    return text.str.to_lowercase() == "true" if lower.is_in(["true", "false"]).all() else text
+
+
+def _native(frame: FrameLike) -> nw.DataFrame[Any]:
+    """Return any data frame behind one interface."""
+    try:
+        known = nw.from_native(frame)
+        return known.collect() if isinstance(known, nw.LazyFrame) else known
+    except (TypeError, nw.exceptions.NarwhalsError) as reason:
+        allowed = "a pandas, polars or pyarrow data frame, a dict of columns, a 2-D NumPy array"
+        found = type(frame).__name__ if isinstance(reason, TypeError) else in_words(reason)
+        raise TableError(message("The table cannot be used", found=found, allowed=allowed)) from reason
+
+
+def _named_series(frame: FrameLike) -> Iterable[tuple[object, Any]]:
+    if isinstance(frame, Mapping):
+        return frame.items()
+    if isinstance(frame, np.ndarray):
+        if frame.ndim != 2:
+            raise TableError(message("An array must have the shape (n, p)", found=f"shape {frame.shape}"))
+        return [(f"x{place}", frame[:, place - 1]) for place in range(1, frame.shape[1] + 1)]
+    return [(series.name, series) for series in _native(frame).iter_columns()]
+
+
+def _column(name: str, values: Any) -> Column:
+    """Return a column from a series, an array or a list."""
+    series = nw.from_native(values, series_only=True, pass_through=True)
+    if isinstance(series, nw.Series):
+        return _series_column(name, series)
+    if isinstance(values, np.ndarray):
+        if values.ndim != 1:
+            raise TableError(
+                message(f"Column {name!r} must be one-dimensional", found=f"shape {values.shape}")
+            )
+        if values.dtype.kind in "fiubU":
+            return _series_column(name, nw.from_native(pl.Series(values), series_only=True))
+        values = values.tolist()
+    return _object_column(name, list(values))
+
+
+def _series_column(name: str, series: nw.Series[Any]) -> Column:
+    dtype = series.dtype
+    if dtype.is_integer() or dtype == nw.Boolean:
+        return _whole_column(name, series)
+    if dtype.is_numeric():
+        numbers = np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
+        return _new(name, "number", numbers, np.isnan(numbers), dtype)
+    missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
+    if dtype == nw.String:
+        return _text_column(name, series.to_list(), missing, dtype)
+    if dtype in (nw.Categorical, nw.Enum, nw.Object) or missing.all():
+        column = _object_column(name, series.to_list())
+        return replace(column, dtype=str(dtype), categorical=dtype in (nw.Categorical, nw.Enum))
+    return _new(name, "other", np.zeros(len(series), np.int64), missing, dtype)
+
+
+def _whole_column(name: str, series: nw.Series[Any]) -> Column:
+    """Return integers and booleans as int64, integers that need more bits as floats."""
+    missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
+    if series.dtype == nw.Boolean:
+        whole = series.fill_null(False).cast(nw.Int64).to_numpy()
+        return _new(name, "boolean", np.asarray(whole, np.int64), missing, series.dtype)
+    whole = series.fill_null(0)
+    if series.dtype in (nw.UInt64, nw.Int128, nw.UInt128) and abs(whole.cast(nw.Float64)).max() >= 2**63:
+        numbers = np.where(missing, np.nan, whole.cast(nw.Float64).to_numpy())
+        return _new(name, "number", numbers, missing, series.dtype)
+    return _new(name, "integer", np.asarray(whole.cast(nw.Int64).to_numpy(), np.int64), missing, series.dtype)
+
+
+def _text_column(name: str, texts: list[Any], missing: NDArray[np.bool_], dtype: object) -> Column:
+    """Return text as codes into its sorted distinct values."""
+    raw = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String, strict=False), "missing": missing})
+    text = raw.select(_stripped(pl.when(~pl.col("missing")).then(pl.col("text"))))["text"]
+    levels = text.drop_nulls().unique().sort()
+    codes = text.cast(pl.Enum(levels)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    return _new(name, "text", codes, codes < 0, dtype, tuple(levels))
+
+
+def _object_column(name: str, values: list[Any]) -> Column:
+    """Return a column of Python objects, by the types that are found in it."""
+    missing = np.array([_is_missing(value) for value in values], dtype=bool)
+    types = {type(value) for value, gone in zip(values, missing, strict=True) if not gone}
+    kind, dtype = _kind_of(types), "/".join(sorted(kind.__name__ for kind in types))
+    if kind == "text":
+        return _text_column(name, [str(value) for value in values], missing, dtype)
+    if kind == "other":
+        return _new(name, kind, np.zeros(len(values), np.int64), missing, dtype)
+    filled = [0 if gone else value for value, gone in zip(values, missing, strict=True)]
+    if kind == "number" or any(abs(value) >= 2**63 for value in filled):
+        return _new(name, "number", np.where(missing, np.nan, np.array(filled, np.float64)), missing, dtype)
+    return _new(name, kind, np.array(filled, np.int64), missing, dtype)
+
+
+def _kind_of(types: set[type]) -> Kind:
+    def all_are(*bases: type) -> bool:
+        return all(issubclass(kind, bases) for kind in types)
+
+    if not types:
+        return "number"
+    if all_are(bool, np.bool_):
+        return "boolean"
+    if all_are(int, np.integer, np.bool_):
+        return "integer"
+    if all_are(int, float, np.integer, np.floating, np.bool_, Decimal):
+        return "number"
+    return "text" if all_are(str, int, float, np.number, np.bool_, Decimal) else "other"
+
+
+def _is_missing(value: object) -> bool:
+    """None, NaN, and pandas' NA and NaT (known by their names: pandas need not be installed)."""
+    if isinstance(value, float | np.floating):
+        return bool(np.isnan(value))
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _new(
+    name: str,
+    kind: Kind,
+    values: NDArray[Any],
+    missing: NDArray[np.bool_],
+    dtype: object,
+    levels: tuple[str, ...] = (),
+) -> Column:
+    return Column(name, kind, values, missing, row_numbers(len(values)), levels, str(dtype))

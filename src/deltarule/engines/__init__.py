@@ -1,0 +1,1 @@
+"""Engines: how the equations are executed."""

@@ -1,0 +1,64 @@
+"""The reference engine: core, line by line, in NumPy. It defines what is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from deltarule.core.architecture import Architecture
+from deltarule.core.arrays import Array
+from deltarule.core.objective import Objective, Rows, forward_pass
+from deltarule.engines.base import EpochSums, Job, TrainingState, apply
+
+ROWS_PER_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class ReferenceEngine:
+    """Plain NumPy, float64 or float32; knows every activation, loss and optimizer, the user's own too."""
+
+    name: ClassVar[str] = "reference"
+
+    def refusal(self, job: Job) -> str:
+        """It refuses nothing."""
+        return ""
+
+    def run_epochs(self, job: Job, state: TrainingState, epochs: int, done: list[EpochSums]) -> None:
+        """Train epoch by epoch; a diverging run goes on silently, the training loop judges it."""
+        with np.errstate(all="ignore"):
+            done.extend(_run_epoch(job, state) for _ in range(epochs))
+
+    def losses(self, objective: Objective, theta: Array, rows: Rows) -> tuple[float, float]:
+        """Sum over blocks of rows, so that memory stays bounded."""
+        with np.errstate(all="ignore"):
+            sums = [objective.losses(theta, rows.take(block)) for block in _blocks(rows.X.shape[0])]
+        return sum(loss for loss, _ in sums), sum(weight for _, weight in sums)
+
+    def predict(self, architecture: Architecture, theta: Array, X: Array, offset: Array | None) -> Array:
+        """Predict block by block, so that memory stays bounded."""
+        y_hat = np.empty((X.shape[0], architecture.n_outputs), theta.dtype)
+        with np.errstate(all="ignore"):
+            for block in _blocks(X.shape[0]):
+                part = None if offset is None else offset[block]
+                y_hat[block] = forward_pass(architecture, theta, X[block], part)[-1].a
+        return y_hat
+
+
+def _run_epoch(job: Job, state: TrainingState) -> EpochSums:
+    """One pass over the plan's batches, one step each."""
+    loss, weight, step_losses, rate = 0.0, 0.0, [], job.rate()
+    penalty = job.objective.penalty(state.theta)
+    for batch in job.plan.epoch(state.epoch):
+        sums = job.objective.sums(state.theta, job.rows.take(batch))
+        apply(job, state, sums, rate)
+        loss, weight = loss + sums.loss, weight + sums.weight
+        if job.record_steps:
+            step_losses.append(sums.loss / sums.weight if sums.weight else np.nan)
+    state.epoch += 1
+    return EpochSums(loss, weight, penalty, np.array(step_losses) if job.record_steps else None)
+
+
+def _blocks(n: int) -> list[slice]:
+    return [slice(start, min(start + ROWS_PER_BLOCK, n)) for start in range(0, n, ROWS_PER_BLOCK)]

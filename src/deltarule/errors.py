@@ -1,0 +1,64 @@
+"""What can go wrong, in words: the exceptions and warnings of deltarule.
+
+Errors are raised at the border (Network, data, storage, command line); core assumes clean arrays.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DeltaruleError(Exception):
+    """Base class of every error that deltarule raises on purpose."""
+
+
+class InputError(DeltaruleError, ValueError):
+    """An argument or an array cannot be used as given."""
+
+
+class TableError(InputError):
+    """A table or one of its columns cannot be used as given."""
+
+
+class ModelFileError(DeltaruleError, ValueError):
+    """A model file cannot be read or written."""
+
+
+class MissingExtraError(DeltaruleError, ImportError):
+    """An optional package is needed; the message names the extra to install."""
+
+
+class DeltaruleWarning(UserWarning):
+    """Base class of every warning that deltarule issues on purpose."""
+
+
+class SymmetryWarning(DeltaruleWarning):
+    """Hidden units start equal, so gradient descent keeps them equal."""
+
+
+class DivergenceWarning(DeltaruleWarning):
+    """Training was stopped because the objective became infinite or NaN."""
+
+
+class UnseenCategoryWarning(DeltaruleWarning):
+    """A table holds a category that training never saw."""
+
+
+def message(asked: str, *, found: str = "", allowed: str = "", hint: str = "") -> str:
+    """Join the four parts of an error: what was asked, found, allowed, and what to try.
+
+    >>> message("`rate` must be a positive number", found="-1", hint="Try 0.1.")
+    '`rate` must be a positive number; got -1. Try 0.1.'
+    """
+    text = asked + (f"; got {found}" if found else "") + "."
+    if allowed:
+        text += f" Allowed: {allowed}."
+    return f"{text} {hint}" if hint else text
+
+
+def did_you_mean(wrong: str, names: Iterable[str]) -> str:
+    """Return ``"Did you mean 'relu'?"`` for the closest of the names, or an empty string."""
+    lower = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(wrong.lower(), lower, n=1, cutoff=0.5)
+    return f"Did you mean {lower[close[0]]!r}?" if close else ""

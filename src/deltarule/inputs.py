@@ -1,0 +1,342 @@
+"""The border of Network: what the caller gives, checked in words and turned into clean arrays and records.
+
+Below this file everything may assume finite arrays of the right shape and dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deltarule.core.activations import ACTIVATIONS, Activation
+from deltarule.core.architecture import Architecture
+from deltarule.core.arrays import OPEN_UNIT, Array, Interval, require_integer, require_number
+from deltarule.core.losses import LOSSES, Loss
+from deltarule.core.objective import Rows
+from deltarule.core.optimizers import OPTIMIZERS, Optimizer
+from deltarule.core.penalties import PENALTIES, Penalty
+from deltarule.data.batches import Indices, OwnBatches
+from deltarule.errors import InputError, did_you_mean, message
+from deltarule.registry import Named, Registry
+
+VALUES_PER_BLOCK = 1 << 18
+
+Found = TypeVar("Found", bound=Named)
+
+
+def record(registry: Registry[Found], given: str | Found) -> Found:
+    """Return the record of that name; a record is returned as it is."""
+    return registry.find(given) if isinstance(given, str) else given
+
+
+def architecture_of(
+    widths: Sequence[int], activations: Sequence[str | Activation], bias: bool
+) -> Architecture:
+    """Return the architecture.
+
+    Raises:
+        InputError: fewer than two widths, a width below 1, or not one activation per layer after the input.
+    """
+    widths = [require_integer(f"widths[{place}]", width, 1) for place, width in enumerate(widths)]
+    if len(widths) < 2:
+        raise InputError(
+            message(
+                "`widths` must hold the number of inputs, of units in each hidden layer, and of outputs",
+                found=repr(widths),
+                hint="Try [3, 2, 1].",
+            )
+        )
+    if isinstance(activations, str) or len(activations) != len(widths) - 1:
+        raise InputError(
+            message(
+                f"`activations` must be a list with one entry per layer after the input, {len(widths) - 1}",
+                found=repr(activations),
+                hint=f"Try {['tanh'] * (len(widths) - 2) + ['identity']}.",
+            )
+        )
+    return Architecture(tuple(widths), tuple(record(ACTIVATIONS, name) for name in activations), bool(bias))
+
+
+def optimizer_for(given: str | Optimizer, n_layers: int) -> Optimizer:
+    """Return the optimizer, once its learning rates are known to fit the layers.
+
+    Raises:
+        InputError: there are several rates, but not one per layer.
+    """
+    optimizer = record(OPTIMIZERS, given)
+    rate = optimizer.learning_rate
+    if not isinstance(rate, int | float) and len(rate) != n_layers:
+        raise InputError(
+            message(f"`learning_rate` must be one number or one per layer, {n_layers}", found=repr(rate))
+        )
+    return optimizer
+
+
+def penalties_of(given: str | Penalty | Sequence[Penalty] | None) -> tuple[Penalty, ...]:
+    """Return the penalties as a tuple: none, one, or several."""
+    if given is None:
+        return ()
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        return tuple(record(PENALTIES, penalty) for penalty in given)
+    return (record(PENALTIES, given),)
+
+
+def matrix(name: str, values: ArrayLike, columns: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return finite values as an array (n, columns); one-dimensional values count as one column.
+
+    Raises:
+        InputError: the values are no numbers, have another shape, or are not finite.
+    """
+    array = _numbers(name, values, dtype)
+    if array.ndim == 1 and columns == 1:
+        array = array[:, np.newaxis]
+    if array.ndim != 2 or array.shape[1] != columns:
+        raise InputError(
+            message(
+                f"`{name}` must have shape (n, {columns}), one row per sample",
+                found=f"shape {array.shape}",
+                hint=_shape_hint(name, array.shape, columns),
+            )
+        )
+    _require_finite(name, array)
+    return array
+
+
+def vector(name: str, values: ArrayLike, n: int, dtype: np.dtype[np.floating]) -> Array:
+    """Return finite values as an array (n,).
+
+    Raises:
+        InputError: the values are no numbers, have another shape, or are not finite.
+    """
+    array = _numbers(name, values, dtype)
+    if array.shape != (n,):
+        raise InputError(
+            message(f"`{name}` must have shape ({n},), one number per row", found=f"shape {array.shape}")
+        )
+    _require_finite(name, array)
+    return array
+
+
+def rows_of(
+    widths: Sequence[int],
+    dtype: np.dtype[np.floating],
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+) -> Rows:
+    """Return clean rows for a network of those widths.
+
+    Raises:
+        InputError: an array cannot be used, or they disagree about the number of rows.
+    """
+    X_, y_ = matrix("X", X, widths[0], dtype), matrix("y", y, widths[-1], dtype)
+    n = X_.shape[0]
+    if n == 0:
+        raise InputError(message("`X` must have at least one row", found="none"))
+    if y_.shape[0] != n:
+        raise InputError(
+            message("`X` and `y` must have the same number of rows", found=f"{n} and {y_.shape[0]}")
+        )
+    w = None if sample_weight is None else _weights(vector("sample_weight", sample_weight, n, dtype))
+    return Rows(X_, y_, w, offset_of(offset, n, widths[-1], dtype))
+
+
+def offset_of(offset: ArrayLike | None, n: int, columns: int, dtype: np.dtype[np.floating]) -> Array | None:
+    """Return the offset as an array (n, columns), or None."""
+    if offset is None:
+        return None
+    array = matrix("offset", offset, columns, dtype)
+    if array.shape[0] != n:
+        raise InputError(message(f"`offset` must have {n} rows, as X has", found=f"{array.shape[0]}"))
+    return array
+
+
+def loss_for(given: str | Loss, output: Activation) -> Loss:
+    """Return the loss, once its pair with the output activation is known to make sense.
+
+    Raises:
+        InputError: the output activation leaves the values for which the loss is defined.
+    """
+    loss = record(LOSSES, given)
+    if loss.allows(output):
+        return loss
+    allowed = [name for name, activation in ACTIVATIONS.items() if loss.allows(activation)]
+    need = " with outputs that sum to 1" if loss.y_hat_sums_to_one else ""
+    raise InputError(
+        message(
+            f"the loss {loss.name} needs predictions in {loss.y_hat_domain}{need}, "
+            f"so the pair of {loss.name} and output activation {output.name} is refused",
+            found=f"an output range of {output.range}",
+            allowed=", ".join(allowed) or "an activation of your own with that range",
+            hint=f'Try activations=[..., "{allowed[0]}"].' if allowed else "",
+        )
+    )
+
+
+def require_targets(y: Array, loss: Loss, output: Activation) -> None:
+    """Refuse targets for which the loss is not defined.
+
+    Raises:
+        InputError: with the first such row, and the pair of loss and output activation.
+    """
+    domain: Interval = loss.y_domain
+    for start in range(0, len(y), VALUES_PER_BLOCK):
+        outside = ~domain.holds(y[start : start + VALUES_PER_BLOCK])
+        if outside.any():
+            row, column = np.argwhere(outside)[0]
+            where = f"row {start + row}" + (f", column {column}" if y.shape[1] > 1 else "")
+            raise InputError(
+                message(
+                    f"`y` must lie in {domain} for the loss {loss.name} "
+                    f"(with output activation {output.name})",
+                    found=f"{y[start + row, column]:g} in {where}",
+                    hint="Choose another loss, or encode the targets first (dr.one_hot for class numbers).",
+                )
+            )
+
+
+def batches_of(batches: Sequence[ArrayLike] | OwnBatches | None, n: int) -> OwnBatches | None:
+    """Return the caller's batches as a function of the epoch that yields checked index arrays.
+
+    Raises:
+        InputError: an index is no row number.
+    """
+    if batches is None:
+        return None
+    if callable(batches):
+        return lambda epoch: [_indices(batch, n) for batch in batches(epoch)]
+    fixed = [_indices(batch, n) for batch in batches]
+    return lambda epoch: fixed
+
+
+def _indices(batch: ArrayLike, n: int) -> Indices:
+    indices = np.asarray(batch)
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        raise InputError(
+            message("each batch must be a list of row numbers", found=f"{indices.dtype} {indices.shape}")
+        )
+    if len(indices) and not (indices.min() >= 0 and indices.max() < n):
+        raise InputError(
+            message(
+                f"row numbers must lie between 0 and {n - 1}", found=f"{indices.min()} ... {indices.max()}"
+            )
+        )
+    return indices.astype(np.intp)
+
+
+def _numbers(name: str, values: ArrayLike, dtype: np.dtype[np.floating]) -> Array:
+    """Convert to the dtype; an array that has it already is not copied."""
+    if type(values).__module__.startswith("scipy.sparse"):
+        raise InputError(message(f"`{name}` must be dense", found="a sparse matrix", hint="Try .toarray()."))
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(values, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            message(
+                f"`{name}` must hold numbers",
+                found=str(error),
+                hint="For tables with text columns see dr.TableModel.",
+            )
+        ) from error
+
+
+def _require_finite(name: str, array: Array) -> None:
+    rows_per_block = max(1, VALUES_PER_BLOCK // max(1, int(np.prod(array.shape[1:]))))
+    for start in range(0, len(array), rows_per_block):
+        finite = np.isfinite(array[start : start + rows_per_block])
+        if not finite.all():
+            place = np.argwhere(~finite)[0]
+            value = array[start : start + rows_per_block][tuple(place)]
+            where = f"row {start + place[0]}" + (f", column {place[1]}" if len(place) > 1 else "")
+            raise InputError(
+                message(
+                    f"`{name}` must be finite",
+                    found=f"{value} in {where}",
+                    hint="Remove or replace such rows first.",
+                )
+            )
+
+
+def _weights(w: Array) -> Array:
+    if (w < 0.0).any():
+        row = int(np.argmax(w < 0.0))
+        raise InputError(message("`sample_weight` must not be negative", found=f"{w[row]:g} in row {row}"))
+    if not w.any():
+        raise InputError(message("`sample_weight` must be positive for some row", found="only zeros"))
+    return w
+
+
+def _shape_hint(name: str, shape: tuple[int, ...], columns: int) -> str:
+    if name == "X" and shape == (columns,):
+        return "For a single sample try X[np.newaxis, :]."
+    if name == "y" and columns > 1 and len(shape) == 1:
+        return f"For {columns} classes try dr.one_hot(y)."
+    return ""
+
+
+def validation_arrays(
+    validation: Sequence[ArrayLike | None],
+) -> tuple[ArrayLike, ArrayLike, ArrayLike | None, ArrayLike | None]:
+    """Return X, y, sample weights or None, offset or None.
+
+    Raises:
+        InputError: there are fewer than two or more than four arrays.
+    """
+    given = tuple(validation)
+    if not 2 <= len(given) <= 4 or given[0] is None or given[1] is None:
+        raise InputError(
+            message(
+                "`validation` must be a fraction or (X, y), with sample_weight and offset behind them if needed",
+                found=f"{len(given)} arrays",
+            )
+        )
+    sample_weight, offset = (*given[2:], None, None)[:2]
+    return given[0], given[1], sample_weight, offset
+
+
+def require_fraction(fraction: float, n: int) -> None:
+    """Refuse a validation fraction that leaves one of the two parts empty.
+
+    Raises:
+        InputError: the fraction is not between 0 and 1, or there is only one row.
+    """
+    require_number("validation", fraction, OPEN_UNIT)
+    if n < 2:
+        raise InputError(message("a validation fraction needs at least 2 rows", found=str(n)))
+
+
+def one_hot(y: ArrayLike, classes: Sequence[object] | NDArray[np.generic] | None = None) -> Array:
+    """Return one column per class, 1 where the row is of that class and 0 elsewhere.
+
+    Arguments:
+        y: labels, (n,).
+        classes: the class of each column; left out, the sorted labels of y.
+
+    Raises:
+        InputError: y holds a label that is no class.
+
+    >>> one_hot(["b", "a", "b"])
+    array([[0., 1.],
+           [1., 0.],
+           [0., 1.]])
+    """
+    labels = np.asarray(y)
+    known = np.unique(labels) if classes is None else np.asarray(classes)
+    matches = labels[:, np.newaxis] == known
+    strangers = ~matches.any(axis=1)
+    if strangers.any():
+        row = int(np.argmax(strangers))
+        raise InputError(
+            message(
+                "each label must be one of the classes",
+                found=f"{labels[row]!r} in row {row}",
+                allowed=", ".join(map(str, known)),
+                hint=did_you_mean(str(labels[row]), map(str, known)),
+            )
+        )
+    return matches.astype(np.float64)

@@ -1,0 +1,71 @@
+"""LayerArrays: the weights or biases of every layer as a sequence whose entries can be assigned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from deltarule.core.arrays import Array
+from deltarule.errors import InputError, message
+
+
+class LayerArrays(Sequence["Array | None"]):
+    """Views on the parameters, one per layer, counted from 0.
+
+    Assigning to an entry copies the numbers into the network: ``net.weights[0] = [[0.1], [0.2]]``.
+
+    Raises:
+        InputError: the assigned values have another shape, are no numbers or are not finite.
+    """
+
+    def __init__(self, name: str, views: Sequence[Array | None]) -> None:
+        self._name = name
+        self._views = list(views)
+
+    @overload
+    def __getitem__(self, layer: int) -> Array: ...
+
+    @overload
+    def __getitem__(self, layer: slice) -> list[Array | None]: ...
+
+    def __getitem__(self, layer: int | slice) -> Array | list[Array | None] | None:
+        return self._views[layer]
+
+    def __setitem__(self, layer: int, values: ArrayLike) -> None:
+        view, where = self._views[layer], f"`{self._name}[{layer}]`"
+        if view is None:
+            raise InputError(
+                message(f"{where} cannot be set: the network has no biases", hint="Create it with bias=True.")
+            )
+        try:
+            array = np.asarray(values, dtype=view.dtype)
+        except (TypeError, ValueError) as error:
+            raise InputError(message(f"{where} must hold numbers", found=str(error))) from error
+        if array.shape != view.shape:
+            raise InputError(message(f"{where} must have shape {view.shape}", found=f"shape {array.shape}"))
+        if not np.isfinite(array).all():
+            raise InputError(message(f"{where} must be finite", found="inf or NaN"))
+        view[:] = array
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def assign(self, values: Sequence[ArrayLike | None]) -> None:
+        """Assign every layer.
+
+        Raises:
+            InputError: there are not as many values as layers, or one does not fit.
+        """
+        if len(values) != len(self):
+            raise InputError(
+                message(f"`{self._name}` must have one entry per layer, {len(self)}", found=str(len(values)))
+            )
+        for layer, value in enumerate(values):
+            if value is not None:
+                self[layer] = value
+
+    def __repr__(self) -> str:
+        return f"{self._name} {self._views!r}"

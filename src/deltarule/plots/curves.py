@@ -1,0 +1,159 @@
+"""Learning curves: loss or a metric per epoch, for the training and the validation rows."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from deltarule.core.arrays import Array
+from deltarule.errors import InputError, did_you_mean, message
+from deltarule.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MANY_EPOCHS = 40
+DECADES_FOR_LOG = 2
+
+
+class Ending(Protocol):
+    """Why a run stopped."""
+
+    @property
+    def message(self) -> str: ...
+
+
+class Run(Protocol):
+    """What is drawn of a run; `deltarule.History` is one."""
+
+    @property
+    def loss(self) -> Sequence[float]: ...
+    @property
+    def validation_loss(self) -> Sequence[float]: ...
+    @property
+    def metrics(self) -> Mapping[str, Sequence[float]]: ...
+    @property
+    def validation_metrics(self) -> Mapping[str, Sequence[float]]: ...
+    @property
+    def step_losses(self) -> Sequence[Array]: ...
+    @property
+    def best_epoch(self) -> int | None: ...
+    @property
+    def stop(self) -> Ending | None: ...
+
+
+def learning_curves(
+    history: Run, metric: str | None = None, ax: Axes | None = None, *, steps: bool = False, unit: str = ""
+) -> Axes:
+    """Draw the loss (or a metric) of each epoch, with the best epoch and the reason for stopping.
+
+    The scale is logarithmic where the values span more than two decades.
+
+    Args:
+        history: what `Network.train` returned.
+        metric: a name in `history.metrics`; the loss where it is left out.
+        ax: where to draw; a new figure where it is left out.
+        steps: also draw the loss of every step, at its place within the epoch.
+        unit: of the metric, for its axis ("USD").
+
+    Raises:
+        InputError: there is no such metric, or the losses of the steps were not recorded.
+
+    >>> import deltarule as dr, numpy as np
+    >>> net = dr.Network([1, 1], activations=["identity"])
+    >>> X = np.linspace(0, 1, 8)[:, None]
+    >>> history = net.train(X, 2 * X, loss="mean_squared_error", optimizer=dr.SGD(0.1), epochs=5)
+    >>> learning_curves(history).get_xlabel()
+    'epoch'
+    """
+    training, validation = _values(history, metric)
+    step_losses = _step_losses(history, metric) if steps else ()
+    ax = style.axes(ax)
+    if step_losses:
+        _draw_steps(ax, step_losses)
+    _draw(ax, training, "training", style.BLUE, "-", "o")
+    _draw(ax, validation, "validation", style.VERMILION, "--", "s")
+    _mark_best(ax, history, validation or training)
+    _label(ax, history, _what(metric, unit))
+    if _spans_decades([*training, *validation]):
+        ax.set_yscale("log")
+    style.legend(ax)
+    return ax
+
+
+def _values(history: Run, metric: str | None) -> tuple[list[float], list[float]]:
+    if metric is None:
+        return list(history.loss), list(history.validation_loss)
+    if metric not in history.metrics:
+        names = list(history.metrics)
+        asked = f"`metric` must be one that was recorded: {', '.join(names) or 'none was'}"
+        hint = did_you_mean(metric, names) or f"Train with metrics=({metric!r},)."
+        raise InputError(message(asked, found=repr(metric), hint=hint))
+    return list(history.metrics[metric]), list(history.validation_metrics.get(metric, ()))
+
+
+def _what(metric: str | None, unit: str) -> str:
+    if metric is None:
+        return "loss (mean over rows)"
+    return metric.replace("_", " ") + (f" ({unit})" if unit else "")
+
+
+def _step_losses(history: Run, metric: str | None) -> Sequence[Array]:
+    if metric is not None:
+        raise InputError(message("`steps=True` draws losses, not metrics", found=f"metric={metric!r}"))
+    if not history.step_losses:
+        hint = "Train with record_steps=True."
+        raise InputError(
+            message("`steps=True` needs the losses of the steps", found="none recorded", hint=hint)
+        )
+    return history.step_losses
+
+
+def _draw_steps(ax: Axes, step_losses: Sequence[Array]) -> None:
+    places = [epoch + np.arange(1, len(losses) + 1) / len(losses) for epoch, losses in enumerate(step_losses)]
+    values = np.concatenate([np.asarray(losses) for losses in step_losses])
+    ax.plot(np.concatenate(places), values, color=style.SKY, linewidth=0.6, alpha=0.7, label="each step")
+
+
+def _draw(ax: Axes, values: Sequence[float], label: str, color: str, line: str, marker: str) -> None:
+    if values:
+        epochs = np.arange(1, len(values) + 1)
+        markers = marker if len(values) <= MANY_EPOCHS else ""
+        ax.plot(epochs, values, line, color=color, marker=markers, markersize=3.5, linewidth=1.6, label=label)
+
+
+def _mark_best(ax: Axes, history: Run, values: Sequence[float]) -> None:
+    best = history.best_epoch
+    if best is None or len(values) < 2:
+        return
+    which = "validation loss" if history.validation_loss else "loss"
+    ax.axvline(best, color=style.QUIET, linestyle=":", linewidth=1.2, zorder=1)
+    ax.plot(
+        [best],
+        [values[best - 1]],
+        "*",
+        color=style.INK,
+        markersize=10,
+        label=f"epoch {best}: lowest {which}",
+        zorder=4,
+    )
+
+
+def _label(ax: Axes, history: Run, what: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    style.plain_frame(ax)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(what, parse_math=False)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    if history.stop is not None:
+        reason = history.stop.message
+        ax.set_title(textwrap.fill(reason[:1].upper() + reason[1:], 72), fontsize="small", parse_math=False)
+
+
+def _spans_decades(values: Sequence[float]) -> bool:
+    finite = np.array([value for value in values if np.isfinite(value)])
+    return bool(finite.size and finite.min() > 0 and finite.max() > finite.min() * 10.0**DECADES_FOR_LOG)

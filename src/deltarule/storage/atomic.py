@@ -1,0 +1,86 @@
+"""Writing a file so that it is there completely or not at all.
+
+Not a lock: of two writers at once each writes a complete file, and the last one wins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from deltarule.errors import DeltaruleError, ModelFileError, message
+
+PathLike = str | os.PathLike[str]
+
+
+def write_bytes(path: PathLike, data: bytes, error: type[DeltaruleError] = ModelFileError) -> None:
+    """Write the bytes to a temporary file in the same folder, then put it in place in one move.
+
+    Whatever goes wrong (a full disk, Ctrl-C), the old file is untouched and no temporary file is left.
+    A symbolic link is followed; the permissions of an existing file are kept.
+
+    Raises:
+        DeltaruleError: `error`, with a sentence that names the path.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        problem = _problem(target)
+        if not problem:
+            _replace(target, data)
+    except (OSError, ValueError) as reason:  # ValueError: a zero byte in the path
+        raise error(message(f"{quoted(path)} cannot be written: {in_words(reason)}")) from reason
+    if problem:
+        raise error(message(f"{quoted(path)} cannot be written: {problem}"))
+
+
+def quoted(path: PathLike) -> str:
+    """Return the path in quotes, with control characters made visible."""
+    return repr(os.fspath(path))
+
+
+def in_words(reason: Exception) -> str:
+    """Return what the operating system said, in lower case, without number and path."""
+    text = (reason.strerror if isinstance(reason, OSError) else None) or str(reason) or type(reason).__name__
+    return text[:1].lower() + text[1:]
+
+
+def _problem(target: Path) -> str:
+    """Return why nothing can be written there, or an empty text."""
+    if not target.parent.is_dir():
+        return f"there is no folder {quoted(target.parent)}"
+    if target.is_dir():
+        return "it is a folder"
+    if target.exists() and not target.is_file():
+        return "it is a device or a pipe, not a regular file"
+    if target.exists() and not os.access(target, os.W_OK):
+        return "it exists and is write-protected"
+    return ""
+
+
+def _replace(target: Path, data: bytes) -> None:
+    temporary = target.with_name(f".deltarule-{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(temporary, target)  # noqa: PTH105 (one name that a test can make fail)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the move itself durable, on systems where a folder can be synchronized."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

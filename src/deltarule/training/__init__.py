@@ -1,0 +1,1 @@
+"""Training: one loop that yields reports; settings, stopping and history."""

@@ -1,0 +1,78 @@
+"""The divergence guard: when the objective stops being finite, go back to the best epoch and say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, isfinite
+
+import numpy as np
+
+from deltarule.core.arrays import Array
+from deltarule.engines.base import Engine, EpochSums, Job, TrainingState
+from deltarule.errors import InputError, message
+from deltarule.training.reports import Stop
+
+
+@dataclass
+class _Best:
+    """The lowest objective so far, and a state from which its epoch can be reached again."""
+
+    objective: float
+    epoch: int  # from 0: the objective was measured at the parameters before this epoch
+    before: TrainingState
+
+
+class DivergenceGuard:
+    """Keeps the state before the epochs that held the lowest objective.
+
+    It does not copy the parameters of every epoch: a run is a function of its state, so any epoch can be
+    reached again by training on from an earlier state.
+    """
+
+    def __init__(self, state: TrainingState) -> None:
+        self._best = _Best(inf, state.epoch, state.copy())
+
+    def see(self, first: int, sums: list[EpochSums], before: TrainingState) -> None:
+        """Take note of the finite epochs that ran from a state."""
+        for epoch, epoch_sums in enumerate(sums, start=first):
+            objective = objective_of(epoch_sums)
+            if objective < self._best.objective:
+                self._best = _Best(objective, epoch, before)
+
+    def restore(self, engine: Engine, job: Job, state: TrainingState) -> int:
+        """Go back to the parameters before the best epoch, counted from 0, and return it."""
+        state.restore(self._best.before)
+        if self._best.epoch > state.epoch:
+            engine.run_epochs(job, state, self._best.epoch - state.epoch, [])
+        return self._best.epoch
+
+
+def objective_of(sums: EpochSums) -> float:
+    """The epoch's mean loss plus the penalty.
+
+    Raises:
+        InputError: no row of the epoch has weight.
+    """
+    if sums.weight == 0.0:
+        raise InputError(
+            message("an epoch must hold at least one row with weight", found="none", hint="Check `batches`.")
+        )
+    return sums.loss / sums.weight + sums.penalty
+
+
+def finite_epochs(sums: list[EpochSums], theta: Array) -> int:
+    """How many epochs, from the first, had a finite objective and left finite parameters."""
+    for count, epoch_sums in enumerate(sums):
+        if not isfinite(objective_of(epoch_sums)):
+            return count
+    return len(sums) if np.isfinite(theta).all() else len(sums) - 1
+
+
+def diverged(epoch: int, learning_rate: float | tuple[float, ...]) -> Stop:
+    """Say in which epoch (from 1) the run diverged and what to try."""
+    largest = max(learning_rate) if isinstance(learning_rate, tuple) else learning_rate
+    return Stop(
+        "diverged",
+        f"stopped in epoch {epoch}: the objective is no longer finite. "
+        f"Try a smaller learning rate, {largest / 10:g} instead of {largest:g}",
+    )

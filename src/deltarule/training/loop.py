@@ -1,0 +1,181 @@
+"""The training loop: an iterator of EpochReports that everything else drains, draws or steps by hand."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+
+from deltarule.core.arrays import Array
+from deltarule.core.metrics import Metric
+from deltarule.core.objective import Rows
+from deltarule.engines.base import Engine, EpochSums, Job, TrainingState
+from deltarule.engines.selection import Choice
+from deltarule.errors import DivergenceWarning
+from deltarule.training.guard import DivergenceGuard, diverged, finite_epochs
+from deltarule.training.reports import EpochReport, History, Stop
+from deltarule.training.settings import Settings
+from deltarule.training.stopping import BestEpoch
+
+SECONDS_PER_CHUNK = 0.05
+
+
+class Training(Iterator[EpochReport]):
+    """A run in progress: iterate over it for one report per epoch; ``history`` grows as it goes."""
+
+    def __init__(self, choice: Choice, job: Job, state: TrainingState, settings: Settings) -> None:
+        self.engine: Engine = choice.engine
+        self.job = job
+        self.state = state
+        self.settings = settings
+        self.history = History(choice.engine.name, choice.reason, job.plan.seed)
+        self._guard = DivergenceGuard(state)
+        self._best = None if settings.early_stopping is None else BestEpoch(settings.early_stopping)
+        self._start = time.perf_counter()
+        self._chunk = 1
+        self._pending: list[EpochReport] = []
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> EpochReport:
+        """Train one more epoch and return its report."""
+        if self._advance(1):
+            return self.history.epochs[-1]
+        raise StopIteration
+
+    def run(self) -> History:
+        """Train to the end; epochs that nobody watches run in chunks of about 50 milliseconds."""
+        while self._advance(1 if self.settings.watches_epochs else self._chunk):
+            pass
+        return self.history
+
+    def _advance(self, epochs: int) -> bool:
+        """Train some epochs, at most to the end of the run; say whether an epoch was completed."""
+        if self.history.stop is None and self.state.epoch >= self.settings.epochs:
+            self._finish(Stop("epochs", f"trained all {self.settings.epochs} epochs"))
+        if self.history.stop is not None:
+            return False
+        done = len(self.history.epochs)
+        try:
+            self._train(min(epochs, self.settings.epochs - self.state.epoch))
+        except KeyboardInterrupt:
+            self._finish(Stop("interrupted", f"interrupted in epoch {self.state.epoch + 1}"))
+        return len(self.history.epochs) > done
+
+    def _train(self, epochs: int) -> None:
+        """Train some epochs, report them and look whether to stop."""
+        before, start = self.state.copy(), time.perf_counter()
+        done: list[EpochSums] = []
+        try:
+            self.engine.run_epochs(self.job, self.state, epochs, done)
+        finally:  # an interrupt goes on upwards once the epochs that were finished are on record
+            seconds = (time.perf_counter() - start) / max(1, len(done))
+            finite = finite_epochs(done, self.state.theta)
+            self._guard.see(before.epoch, done[:finite], before)
+            for number, sums in enumerate(done[:finite], start=before.epoch + 1):
+                self.history.epochs.append(self._report(number, sums, seconds))
+        if finite < len(done):
+            self._stop_diverged(before.epoch + finite + 1)
+            return
+        self._chunk = max(1, min(2 * epochs, int(SECONDS_PER_CHUNK / max(seconds, 1e-9))))
+        stop = self._look(self.history.epochs[-1])
+        if stop is not None:
+            self._finish(stop)
+
+    def _report(self, number: int, sums: EpochSums, seconds: float) -> EpochReport:
+        validation = self.settings.validation
+        return EpochReport(
+            epoch=number,
+            epochs=self.settings.epochs,
+            loss=sums.loss / sums.weight,
+            penalty=sums.penalty,
+            validation_loss=None if validation is None else self._mean_loss(validation),
+            metrics=self._metrics(self.job.rows),
+            validation_metrics={} if validation is None else self._metrics(validation),
+            learning_rate=self._learning_rate(),
+            seconds=seconds,
+            step_losses=sums.step_losses,
+        )
+
+    def _mean_loss(self, rows: Rows) -> float:
+        loss, weight = self.engine.losses(self.job.objective, self.state.theta, rows)
+        return loss / weight
+
+    def _metrics(self, rows: Rows) -> dict[str, float]:
+        """Every metric of the rows, in the units of the target."""
+        if not self.settings.metrics:
+            return {}
+        y, y_hat = (
+            rows.y,
+            self.engine.predict(self.job.objective.architecture, self.state.theta, rows.X, rows.offset),
+        )
+        scaler = self.settings.target_scaler
+        if scaler is not None:
+            y, y_hat = scaler.inverse(y), scaler.inverse(y_hat)
+        w: Array = np.ones(len(y)) if rows.w is None else rows.w
+        return {metric.name: _value(metric, y, y_hat, w) for metric in self.settings.metrics}
+
+    def _look(self, report: EpochReport) -> Stop | None:
+        """Ask everyone who may stop the run; each hears of the epoch, the first reason counts."""
+        asked = [_tolerance(self.settings, self.history), _target_loss(self.settings, report)]
+        asked.append(None if self._best is None else self._best.see(report, self.state.theta))
+        asked.append(self._time_limit())
+        if any([callback(report) for callback in self.settings.callbacks]):  # noqa: C419 (each must be called)
+            asked.append(Stop("callback", f"stopped by a callback after epoch {report.epoch}"))
+        return next((stop for stop in asked if stop is not None), None)
+
+    def _time_limit(self) -> Stop | None:
+        limit, seconds = self.settings.time_limit, time.perf_counter() - self._start
+        if limit is None or seconds < limit or self.state.epoch >= self.settings.epochs:
+            return None
+        return Stop("time_limit", f"stopped after epoch {self.state.epoch}: {limit:g} seconds have passed")
+
+    def _stop_diverged(self, epoch: int) -> None:
+        """Go back to the best parameters known, and warn."""
+        restored = self._guard.restore(self.engine, self.job, self.state)
+        self.history.restored_epoch = restored
+        stop = self._finish(diverged(epoch, self._learning_rate()))
+        warnings.warn(stop.message, DivergenceWarning, stacklevel=5)
+
+    def _learning_rate(self) -> float | tuple[float, ...]:
+        rate = self.job.optimizer.learning_rate
+        return float(rate) if isinstance(rate, int | float) else tuple(map(float, rate))
+
+    def _finish(self, stop: Stop) -> Stop:
+        """End the run; the network gets the best parameters back where early stopping keeps them."""
+        best = self._best
+        if best is not None and best.rule.restore_best and best.theta is not None:
+            self.state.theta[:] = best.theta
+            self.history.restored_epoch = best.epoch
+        restored = self.history.restored_epoch
+        if restored is not None:
+            kept = f"after epoch {restored}, the best one" if restored else "it started from"
+            stop = Stop(stop.kind, f"{stop.message}; the network has the parameters {kept}")
+        self.history.stop = stop
+        return stop
+
+
+def _value(metric: Metric, y: Array, y_hat: Array, w: Array) -> float:
+    with np.errstate(all="ignore"):
+        return metric.value(y, y_hat, w)
+
+
+def _tolerance(settings: Settings, history: History) -> Stop | None:
+    if settings.tol is None or len(history.epochs) < 2:
+        return None
+    last, change = history.epochs[-1].epoch, abs(history.epochs[-1].loss - history.epochs[-2].loss)
+    if change >= settings.tol:
+        return None
+    return Stop("tolerance", f"stopped after epoch {last}: the training loss changed by {change:.3g} < tol")
+
+
+def _target_loss(settings: Settings, report: EpochReport) -> Stop | None:
+    if settings.target_loss is None or report.loss > settings.target_loss:
+        return None
+    return Stop(
+        "target_loss", f"stopped after epoch {report.epoch}: the training loss reached {report.loss:.6g}"
+    )

@@ -1,0 +1,56 @@
+"""The record of a run as JSON: what was asked for and how it ended; model files carry it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from deltarule.engines.base import Job
+from deltarule.training.reports import History
+from deltarule.training.settings import Settings
+
+
+def settings_record(job: Job, settings: Settings) -> dict[str, Any]:
+    """Return what a run was asked to do."""
+    plan = job.plan
+    return {
+        "loss": job.objective.loss.name,
+        "reduction": job.objective.reduction,
+        "penalties": [_fields_of(penalty) for penalty in job.objective.penalties],
+        "optimizer": _fields_of(job.optimizer),
+        "rows": plan.n,
+        "batch_size": plan.n if plan.batch_size is None else min(plan.batch_size, plan.n),
+        "shuffle": plan.shuffle,
+        "remainder": plan.remainder,
+        "own_batches": plan.own is not None,
+        "seed": plan.seed,
+        "epochs": settings.epochs,
+    }
+
+
+def outcome_record(history: History) -> dict[str, Any]:
+    """Return how a run ended."""
+    last = history.epochs[-1] if history.epochs else None
+    return {
+        "engine": history.engine,
+        "epochs_trained": len(history.epochs),
+        "restored_epoch": history.restored_epoch,
+        "loss_of_last_epoch": None if last is None else last.loss,
+        "validation_loss_of_last_epoch": None if last is None else last.validation_loss,
+        "stop": None if history.stop is None else history.stop.message,
+    }
+
+
+def _fields_of(record: Any) -> dict[str, Any]:
+    """The name and the numbers of an optimizer or a penalty; the user's own may have a name only."""
+    fields = dataclasses.fields(record) if dataclasses.is_dataclass(record) else ()
+    numbers = {field.name: _plain(getattr(record, field.name)) for field in fields}
+    return {"name": record.name} | {key: value for key, value in numbers.items() if value is not None}
+
+
+def _plain(value: Any) -> bool | int | float | str | list[float] | None:
+    if isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [float(number) for number in value]
+    return None

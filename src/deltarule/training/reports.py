@@ -1,0 +1,126 @@
+"""What a run leaves behind: a report per epoch, why it stopped, and the history of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from deltarule.core.arrays import Array
+
+if TYPE_CHECKING:
+    import polars
+
+StopKind = Literal[
+    "epochs",
+    "early_stopping",
+    "tolerance",
+    "target_loss",
+    "time_limit",
+    "diverged",
+    "interrupted",
+    "callback",
+]
+
+
+class Stop(NamedTuple):
+    """Why a run ended: the kind for programs, the message for people."""
+
+    kind: StopKind
+    message: str
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One epoch.
+
+    The loss is Σwℓ/Σw over the epoch's rows, each at the parameters before its step; the penalty is that of
+    the parameters before the first step. Metrics and everything on the validation rows are of the parameters
+    after the last step.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    penalty: float
+    validation_loss: float | None
+    metrics: Mapping[str, float]
+    validation_metrics: Mapping[str, float]
+    learning_rate: float | tuple[float, ...]
+    seconds: float
+    step_losses: Array | None = None
+
+
+@dataclass
+class History:
+    """All epochs of a run, who executed them and why it stopped."""
+
+    engine: str
+    engine_reason: str
+    seed: int
+    epochs: list[EpochReport] = field(default_factory=list)
+    stop: Stop | None = None
+    restored_epoch: int | None = None
+
+    @property
+    def loss(self) -> list[float]:
+        """The training loss of each epoch."""
+        return [report.loss for report in self.epochs]
+
+    @property
+    def validation_loss(self) -> list[float]:
+        """The validation loss after each epoch; empty without validation rows."""
+        return [report.validation_loss for report in self.epochs if report.validation_loss is not None]
+
+    @property
+    def metrics(self) -> dict[str, list[float]]:
+        """Each metric on the training rows after each epoch."""
+        names = self.epochs[0].metrics if self.epochs else ()
+        return {name: [report.metrics[name] for report in self.epochs] for name in names}
+
+    @property
+    def validation_metrics(self) -> dict[str, list[float]]:
+        """Each metric on the validation rows after each epoch."""
+        names = self.epochs[0].validation_metrics if self.epochs else ()
+        return {name: [report.validation_metrics[name] for report in self.epochs] for name in names}
+
+    @property
+    def learning_rate(self) -> list[float | tuple[float, ...]]:
+        """The learning rate of each epoch: one number, or one per layer."""
+        return [report.learning_rate for report in self.epochs]
+
+    @property
+    def seconds(self) -> list[float]:
+        """Wall time of each epoch, in seconds."""
+        return [report.seconds for report in self.epochs]
+
+    @property
+    def step_losses(self) -> list[Array]:
+        """The loss of each step of each epoch, where ``record_steps=True`` asked for it."""
+        return [report.step_losses for report in self.epochs if report.step_losses is not None]
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch (from 1) with the lowest validation loss, or training loss where there is none."""
+        losses = self.validation_loss or self.loss
+        finite = [(loss, epoch) for epoch, loss in enumerate(losses, start=1) if loss == loss]
+        return min(finite)[1] if finite else None
+
+    def columns(self) -> dict[str, list[float]]:
+        """Return one list per column: epoch, loss, penalty, validation loss, metrics and seconds."""
+        columns: dict[str, list[float]] = {
+            "epoch": [report.epoch for report in self.epochs],
+            "loss": self.loss,
+            "penalty": [report.penalty for report in self.epochs],
+        }
+        if self.validation_loss:
+            columns["validation_loss"] = self.validation_loss
+        columns |= self.metrics
+        columns |= {f"validation_{name}": values for name, values in self.validation_metrics.items()}
+        return columns | {"seconds": self.seconds}
+
+    def to_frame(self) -> polars.DataFrame:
+        """Return a polars data frame with one row per epoch."""
+        import polars
+
+        return polars.DataFrame(self.columns())

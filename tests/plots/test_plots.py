@@ -1,0 +1,290 @@
+"""Pictures: what is drawn is the data, labels are there, and nothing global is touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from deltarule import plots
+from deltarule.core.activations import ACTIVATIONS, Activation
+from deltarule.core.architecture import Architecture
+from deltarule.errors import InputError
+from deltarule.training.reports import EpochReport, History, Stop
+
+
+@pytest.fixture(autouse=True)
+def settings_and_figures_are_left_alone() -> Iterator[None]:
+    before = mpl.rcParams.copy()
+    plt.close("all")
+    yield
+    assert mpl.rcParams.copy() == before
+    plt.close("all")
+
+
+@pytest.fixture
+def ax() -> Axes:
+    """An Axes that pyplot knows nothing of."""
+    return Figure(layout="constrained").subplots()
+
+
+def drawn(ax: Axes) -> None:
+    """Draw for real, so that what fails only when drawn fails here; warnings are errors."""
+    ax.get_figure(root=True).canvas.draw()  # type: ignore[union-attr]
+
+
+def history(losses: list[float], validation: list[float] | None = None, steps: bool = False) -> History:
+    reports = [
+        EpochReport(
+            epoch=epoch,
+            epochs=len(losses),
+            loss=loss,
+            penalty=0.0,
+            validation_loss=validation[epoch - 1] if validation else None,
+            metrics={"rmse": 2 * loss},
+            validation_metrics={"rmse": 2 * validation[epoch - 1]} if validation else {},
+            learning_rate=0.1,
+            seconds=0.1,
+            step_losses=np.array([loss * 2, loss]) if steps else None,
+        )
+        for epoch, loss in enumerate(losses, start=1)
+    ]
+    return History("reference", "", 0, reports, Stop("epochs", f"ran all {len(losses)} epochs"))
+
+
+def lines(ax: Axes) -> dict[str, Any]:
+    return {str(line.get_label()): line for line in ax.lines}
+
+
+# Learning curves
+
+
+def test_curves_are_the_history(ax: Axes) -> None:
+    assert plots.learning_curves(history([3.0, 2.0, 1.5], [3.1, 2.2, 2.4]), ax=ax) is ax
+    drawn(ax)
+    by_label = lines(ax)
+    np.testing.assert_array_equal(by_label["training"].get_xydata(), [[1, 3.0], [2, 2.0], [3, 1.5]])
+    np.testing.assert_array_equal(by_label["validation"].get_xydata(), [[1, 3.1], [2, 2.2], [3, 2.4]])
+    np.testing.assert_array_equal(by_label["epoch 2: lowest validation loss"].get_xydata(), [[2, 2.2]])
+    assert by_label["training"].get_linestyle() != by_label["validation"].get_linestyle()
+    assert ax.get_title() == "Ran all 3 epochs"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss (mean over rows)")
+    assert ax.get_yscale() == "linear"
+    assert ax.get_legend() is not None
+    assert plt.get_fignums() == []
+
+
+def test_a_metric_with_its_unit(ax: Axes) -> None:
+    plots.learning_curves(history([3.0, 2.0]), metric="rmse", unit="USD", ax=ax)
+    drawn(ax)
+    assert list(lines(ax)["training"].get_ydata()) == [6.0, 4.0]
+    assert ax.get_ylabel() == "rmse (USD)"
+    assert "validation" not in lines(ax)
+
+
+@pytest.mark.parametrize(
+    "losses", [[1.0], [1.0, float("nan")], [1.0, float("inf")], [], [0.0, 0.0], [-1.0, 1.0]]
+)
+def test_short_and_diverged_runs(ax: Axes, losses: list[float]) -> None:
+    plots.learning_curves(history(losses), ax=ax)
+    drawn(ax)
+    assert ax.get_yscale() == "linear"
+    assert ax.get_xlabel() == "epoch"
+
+
+@pytest.mark.parametrize(("last", "scale"), [(0.011, "linear"), (0.0099, "log")])
+def test_more_than_two_decades_are_logarithmic(ax: Axes, last: float, scale: str) -> None:
+    plots.learning_curves(history([1.0, last]), ax=ax)
+    drawn(ax)
+    assert ax.get_yscale() == scale
+
+
+def test_steps_lie_within_their_epoch(ax: Axes) -> None:
+    plots.learning_curves(history([3.0, 2.0], steps=True), steps=True, ax=ax)
+    np.testing.assert_array_equal(lines(ax)["each step"].get_xydata(), [[0.5, 6], [1, 3], [1.5, 4], [2, 2]])
+
+
+def test_what_was_not_recorded_is_refused() -> None:
+    with pytest.raises(InputError, match=r"rmse; got 'rsme'. Did you mean 'rmse'\?"):
+        plots.learning_curves(history([1.0]), metric="rsme")
+    with pytest.raises(InputError, match="record_steps=True"):
+        plots.learning_curves(history([1.0]), steps=True)
+    with pytest.raises(InputError, match="losses, not metrics"):
+        plots.learning_curves(history([1.0], steps=True), metric="rmse", steps=True)
+    assert plt.get_fignums() == []
+
+
+def test_without_axes_there_is_one_new_figure() -> None:
+    ax = plots.learning_curves(history([1.0, 0.5]))
+    assert plt.get_fignums() == [1]
+    assert ax.figure is plt.figure(1)
+
+
+# Network
+
+
+class Net:
+    """As much of a network as is drawn."""
+
+    def __init__(self, widths: tuple[int, ...], bias: bool = True) -> None:
+        acts = (ACTIVATIONS["tanh"],) * (len(widths) - 2) + (ACTIVATIONS["identity"],)
+        self.architecture = Architecture(widths, acts, bias)
+        self.theta = np.random.default_rng(0).normal(size=self.architecture.n_parameters)
+        self.weights, self.biases = self.architecture.views(self.theta)
+
+
+def collections(ax: Axes) -> list[LineCollection]:
+    return [c for c in ax.collections if isinstance(c, LineCollection)]
+
+
+def test_each_weight_is_a_line(ax: Axes) -> None:
+    net = Net((3, 2, 1), bias=False)
+    net.weights[0][:] = [[1.0, -2.0], [0.5, 0.0], [-0.25, 1.0]]
+    net.weights[1][:] = [[4.0], [-4.0]]
+    plots.network_diagram(net, ax)
+    drawn(ax)
+    positive, negative = collections(ax)[:2]
+    assert (len(positive.get_segments()), len(negative.get_segments())) == (4, 2)
+    assert positive.get_linestyle() != negative.get_linestyle()
+    assert not np.array_equal(positive.get_colors(), negative.get_colors())
+    widths = np.concatenate([c.get_linewidth() for c in collections(ax)])
+    np.testing.assert_allclose(
+        np.sort(widths), np.sort(0.25 + 3.75 * np.array([1, 2, 0.5, 0, 0.25, 1, 4, 4]) / 4)
+    )
+    texts = [text.get_text() for text in ax.texts]
+    assert texts[-3:] == ["inputs\n3 units", "hidden 1\n2 units, tanh", "output\n1 unit, identity"]
+    assert "$x_{3}$" in texts
+    assert "$\\hat{y}_{1}$" in texts
+    assert "widest: |w| = 4" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert plt.get_fignums() == []
+
+
+def test_biases_are_lines_from_a_one(ax: Axes) -> None:
+    plots.network_diagram(Net((3, 2, 1)), ax)
+    assert [text.get_text() for text in ax.texts].count("1") == 2
+    assert sum(len(c.get_segments()) for c in collections(ax)) == 3 * 2 + 2 + 2 + 1
+
+
+def test_biases_can_be_left_out(ax: Axes) -> None:
+    plots.network_diagram(Net((3, 2, 1)), ax, biases=False)
+    assert sum(len(c.get_segments()) for c in collections(ax)) == 3 * 2 + 2
+
+
+def test_large_layers_are_shortened(ax: Axes) -> None:
+    plots.network_diagram(Net((784, 32, 10)), ax, max_units=5, biases=False)
+    drawn(ax)
+    assert sum(len(c.get_segments()) for c in collections(ax)) == 25 + 25
+    texts = [text.get_text() for text in ax.texts]
+    assert texts[:5] == ["$x_{1}$", "$x_{2}$", "$x_{3}$", "$x_{783}$", "$x_{784}$"]
+    assert "inputs\n784 units" in texts
+
+
+def test_names_are_written_as_they_are(ax: Axes) -> None:
+    plots.network_diagram(Net((2, 1)), ax, input_names=["cost $", "$_{"], output_names=["größer"])
+    drawn(ax)
+    assert {"cost $", "$_{", "größer"} <= {text.get_text() for text in ax.texts}
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+def test_networks_without_a_largest_weight(ax: Axes, value: float) -> None:
+    net = Net((2, 2, 1))
+    net.theta[:] = value
+    plots.network_diagram(net, ax)
+    drawn(ax)
+
+
+def test_wrong_names_and_sizes_are_refused() -> None:
+    with pytest.raises(InputError, match="`input_names` must have 2 entries, one per unit; got 1"):
+        plots.network_diagram(Net((2, 1)), input_names=["a"])
+    with pytest.raises(InputError, match="`max_units` must be at least 2; got 1"):
+        plots.network_diagram(Net((2, 1)), max_units=1)
+
+
+# Activations
+
+
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_every_activation_can_be_drawn(ax: Axes, name: str) -> None:
+    plots.activation(name, ax)
+    drawn(ax)
+    value, slope = ax.lines
+    z = np.asarray(value.get_xdata())
+    difference = np.gradient(np.asarray(value.get_ydata()), z)
+    smooth = np.isfinite(slope.get_ydata())
+    smooth[1:] &= smooth[:-1]
+    smooth[:-1] &= smooth[1:]
+    np.testing.assert_allclose(
+        np.asarray(slope.get_ydata())[smooth], difference[smooth], rtol=0.02, atol=0.02
+    )
+    assert ax.get_title().startswith(name)
+    assert "varphi" in ax.get_title(), "the formula can be set by matplotlib"
+    assert ax.get_xlabel() == "z"
+
+
+def test_a_users_own_activation(ax: Axes) -> None:
+    cube = Activation("c$ube", value=lambda z: z**3, slope=lambda z, a: 3 * z**2, formula=r"\nonsense{z")
+    plots.activation(cube, ax, low=-1, high=1)
+    drawn(ax)
+    assert ax.get_title() == r"c\$ube"
+
+
+def test_an_unknown_activation_is_refused() -> None:
+    with pytest.raises(InputError, match=r"Did you mean 'relu'\?"):
+        plots.activation("rleu")
+
+
+# Predictions
+
+
+def test_points_and_quality(ax: Axes) -> None:
+    plots.predicted_against_actual([1.0, 2.0, 3.0], [1.0, 2.0, 6.0], ax, name="price $ (USD)")
+    drawn(ax)
+    np.testing.assert_array_equal(ax.collections[0].get_offsets(), [[1, 1], [2, 2], [3, 6]])
+    assert ax.get_xlabel() == "actual price $ (USD)"
+    assert ax.get_ylabel() == "predicted price $ (USD)"
+    assert ax.get_title() == "RMSE 1.732, R² -3.500"
+    assert ax.get_legend() is None
+
+
+def test_several_outputs_have_a_legend(ax: Axes) -> None:
+    y = np.arange(8.0).reshape(4, 2)
+    plots.predicted_against_actual(y, y + 1, ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["output 1", "output 2"]
+
+
+@pytest.mark.parametrize("y", [[5.0], [5.0, 5.0], [0.0, np.nan]])
+def test_points_without_a_spread(ax: Axes, y: list[float]) -> None:
+    plots.predicted_against_actual(y, y, ax)
+    drawn(ax)
+
+
+def test_confusion_counts_rows(ax: Axes) -> None:
+    plots.confusion(["b", "a", "a", "a"], ["a", "a", "b", "a"], ["b", "a"], ax)
+    drawn(ax)
+    assert [text.get_text() for text in ax.texts] == ["0", "1", "1", "2"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["b", "a"]
+    assert ax.get_title() == "2 of 4 rows right (50.0 %)"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted class", "actual class")
+
+
+def test_confusion_finds_the_classes(ax: Axes) -> None:
+    plots.confusion(np.array([2, 0, 1]), np.array([2, 0, 0]), ax=ax)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "1", "2"]
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(InputError, match=re.escape("got (2, 1) and (3, 1)")):
+        plots.predicted_against_actual([1, 2], [1, 2, 3])
+    with pytest.raises(InputError, match="at least one row"):
+        plots.confusion([], [])
+    with pytest.raises(InputError, match="`labels` must name every class: a, b; got 'c'"):
+        plots.confusion(["a"], ["c"], ["a", "b"])
+    assert plt.get_fignums() == []
