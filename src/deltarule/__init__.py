@@ -9,51 +9,99 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deltarule import plots
-    from deltarule.core.activations import Activation
-    from deltarule.core.arrays import Interval
-    from deltarule.core.descent import Descent, descend
-    from deltarule.core.equations import Gradients, Step
-    from deltarule.core.gradient_check import GradientCheck
+    from deltarule import plots as plots
+    from deltarule.checking import check_gradients as check_gradients
+    from deltarule.core.activations import Activation as Activation
+    from deltarule.core.arrays import Interval as Interval
+    from deltarule.core.descent import Descent as Descent
+    from deltarule.core.descent import descend as descend
+    from deltarule.core.equations import Gradients as Gradients
+    from deltarule.core.equations import Step as Step
+    from deltarule.core.gradient_check import GradientCheck as GradientCheck
     from deltarule.core.initializers import (
-        Constant,
-        GlorotNormal,
-        GlorotUniform,
-        HeNormal,
-        HeUniform,
-        LecunNormal,
-        Normal,
-        Uniform,
-        Zeros,
+        Constant as Constant,
     )
-    from deltarule.core.linear import LinearModel, least_squares, polynomial
-    from deltarule.core.losses import Fused, Loss
-    from deltarule.core.metrics import Metric
-    from deltarule.core.optimizers import SGD, Adam
-    from deltarule.core.penalties import L1, L2
-    from deltarule.data import datasets
-    from deltarule.data.scaling import Standardizer
+    from deltarule.core.initializers import (
+        GlorotNormal as GlorotNormal,
+    )
+    from deltarule.core.initializers import (
+        GlorotUniform as GlorotUniform,
+    )
+    from deltarule.core.initializers import (
+        HeNormal as HeNormal,
+    )
+    from deltarule.core.initializers import (
+        HeUniform as HeUniform,
+    )
+    from deltarule.core.initializers import (
+        LecunNormal as LecunNormal,
+    )
+    from deltarule.core.initializers import (
+        Normal as Normal,
+    )
+    from deltarule.core.initializers import (
+        Uniform as Uniform,
+    )
+    from deltarule.core.initializers import (
+        Zeros as Zeros,
+    )
+    from deltarule.core.linear import (
+        LinearModel as LinearModel,
+    )
+    from deltarule.core.linear import (
+        least_squares as least_squares,
+    )
+    from deltarule.core.linear import (
+        polynomial as polynomial,
+    )
+    from deltarule.core.losses import Fused as Fused
+    from deltarule.core.losses import Loss as Loss
+    from deltarule.core.metrics import Metric as Metric
+    from deltarule.core.optimizers import SGD as SGD
+    from deltarule.core.optimizers import Adam as Adam
+    from deltarule.core.penalties import L1 as L1
+    from deltarule.core.penalties import L2 as L2
+    from deltarule.data import datasets as datasets
+    from deltarule.data.scaling import Standardizer as Standardizer
     from deltarule.errors import (
-        DeltaruleError,
-        DeltaruleWarning,
-        DivergenceWarning,
-        InputError,
-        ModelFileError,
-        SymmetryWarning,
-        TableError,
-        UnseenCategoryWarning,
+        DeltaruleError as DeltaruleError,
     )
-    from deltarule.inputs import one_hot
-    from deltarule.network import Network, check_gradients, load
-    from deltarule.register import register
-    from deltarule.table_model import TableModel
-    from deltarule.training.loop import Training
-    from deltarule.training.reports import EpochReport, History, Stop
-    from deltarule.training.stopping import EarlyStopping
+    from deltarule.errors import (
+        DeltaruleWarning as DeltaruleWarning,
+    )
+    from deltarule.errors import (
+        DivergenceWarning as DivergenceWarning,
+    )
+    from deltarule.errors import (
+        InputError as InputError,
+    )
+    from deltarule.errors import (
+        ModelFileError as ModelFileError,
+    )
+    from deltarule.errors import (
+        SymmetryWarning as SymmetryWarning,
+    )
+    from deltarule.errors import (
+        TableError as TableError,
+    )
+    from deltarule.errors import (
+        UnseenCategoryWarning as UnseenCategoryWarning,
+    )
+    from deltarule.inputs import one_hot as one_hot
+    from deltarule.network import Network as Network
+    from deltarule.network import load as load
+    from deltarule.register import register as register
+    from deltarule.table_model import TableModel as TableModel
+    from deltarule.training.loop import Training as Training
+    from deltarule.training.reports import EpochReport as EpochReport
+    from deltarule.training.reports import History as History
+    from deltarule.training.reports import Stop as Stop
+    from deltarule.training.stopping import EarlyStopping as EarlyStopping
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "deltarule.checking": ("check_gradients",),
     "deltarule.core.activations": ("Activation",),
     "deltarule.core.arrays": ("Interval",),
     "deltarule.core.descent": ("Descent", "descend"),
@@ -87,7 +135,7 @@ _HOME = {
         "UnseenCategoryWarning",
     ),
     "deltarule.inputs": ("one_hot",),
-    "deltarule.network": ("Network", "check_gradients", "load"),
+    "deltarule.network": ("Network", "load"),
     "deltarule.register": ("register",),
     "deltarule.table_model": ("TableModel",),
     "deltarule.training.loop": ("Training",),

@@ -291,7 +291,7 @@ def validation_arrays(
     if not 2 <= len(given) <= 4 or given[0] is None or given[1] is None:
         raise InputError(
             message(
-                "`validation` must be a fraction or (X, y), with sample_weight and offset behind them if needed",
+                "`validation` must be a fraction, or (X, y) with sample_weight and offset behind if needed",
                 found=f"{len(given)} arrays",
             )
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Literal, TypeAlias
@@ -13,20 +12,19 @@ from numpy.typing import ArrayLike
 from deltarule import inputs
 from deltarule.core.activations import Activation
 from deltarule.core.architecture import Architecture
-from deltarule.core.arrays import POSITIVE, Array, require_choice, require_integer, require_number
+from deltarule.core.arrays import Array, require_choice, require_integer
 from deltarule.core.equations import Gradients, Step
-from deltarule.core.gradient_check import GradientCheck, check
-from deltarule.core.initializers import INITIALIZERS, Initializer, draw_parameters, symmetric_units
+from deltarule.core.initializers import INITIALIZERS, Initializer, draw_parameters
 from deltarule.core.losses import Loss
 from deltarule.core.metrics import METRICS, Metric
-from deltarule.core.objective import Objective, Reduction, Rows, forward_pass
+from deltarule.core.objective import Reduction, forward_pass
 from deltarule.core.optimizers import Optimizer
 from deltarule.core.penalties import Penalty
-from deltarule.data.batches import MAX_SEED, BatchPlan, OwnBatches, Remainder, split
+from deltarule.data.batches import MAX_SEED, BatchPlan, OwnBatches, Remainder
 from deltarule.engines.base import Engine, Job, TrainingState
 from deltarule.engines.selection import REFERENCE, choose
-from deltarule.errors import SymmetryWarning
 from deltarule.layer_arrays import LayerArrays
+from deltarule.preparation import Validation, divide, objective_of, rows_for, warn_of_symmetry
 from deltarule.storage import model_file
 from deltarule.storage.fields import JSON
 from deltarule.storage.network_parts import NetworkParts, network_arrays, network_metadata, read_parts
@@ -38,7 +36,6 @@ from deltarule.training.stopping import EarlyStopping
 
 Path: TypeAlias = str | PathLike[str]
 Dtype: TypeAlias = Literal["float32", "float64"]
-Validation: TypeAlias = float | Sequence[ArrayLike | None]
 
 
 class Network:
@@ -204,8 +201,9 @@ class Network:
         >>> g.delta[0], g.dW[0]
         (array([[-1.6]]), array([[-3.2]]))
         """
-        objective = self._objective(loss, reduction, penalty)
-        return objective.gradients(self._theta, self._rows(objective, X, y, sample_weight, offset))
+        objective = objective_of(self._architecture, loss, reduction, penalty)
+        rows = rows_for(objective, self.dtype, X, y, sample_weight, offset)
+        return objective.gradients(self._theta, rows)
 
     # -- training -----------------------------------------------------------------------------------------
 
@@ -341,9 +339,9 @@ class Network:
         [1, 2, 3]
         """
         require_integer("seed", seed, 0, MAX_SEED)
-        objective = self._objective(loss, reduction, penalty)
-        rows = self._rows(objective, X, y, sample_weight, offset)
-        rows, held_out = self._validation(objective, rows, validation, seed)
+        objective = objective_of(self._architecture, loss, reduction, penalty)
+        rows = rows_for(objective, self.dtype, X, y, sample_weight, offset)
+        rows, held_out = divide(objective, rows, validation, seed)
         settings = Settings(
             epochs=epochs,
             validation=held_out,
@@ -361,7 +359,7 @@ class Network:
         return self._start(Job(objective, optimizer_, rows, plan, record_steps), engine, settings)
 
     def _start(self, job: Job, engine: str | Engine, settings: Settings) -> Training:
-        self._warn_of_symmetry()
+        warn_of_symmetry(self._architecture, self._theta)
         state = TrainingState(self._theta, job.optimizer.init(self._theta))
         training = Training(choose(engine, job), job, state, settings)
         self._settings, self._history = settings_record(job, settings), training.history
@@ -402,57 +400,6 @@ class Network:
         network._settings, network._history = training, None
         return network
 
-    # -- helpers ------------------------------------------------------------------------------------------
-
-    def _objective(
-        self,
-        loss: str | Loss,
-        reduction: Reduction,
-        penalty: str | Penalty | Sequence[Penalty] | None,
-    ) -> Objective:
-        require_choice("reduction", reduction, ("mean", "sum"))
-        loss_ = inputs.loss_for(loss, self._architecture.activations[-1])
-        return Objective(self._architecture, loss_, inputs.penalties_of(penalty), reduction)
-
-    def _rows(
-        self,
-        objective: Objective,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        offset: ArrayLike | None = None,
-    ) -> Rows:
-        architecture = self._architecture
-        rows = inputs.rows_of(architecture.widths, self.dtype, X, y, sample_weight, offset)
-        inputs.require_targets(rows.y, objective.loss, architecture.activations[-1])
-        return rows
-
-    def _validation(
-        self, objective: Objective, rows: Rows, validation: Validation | None, seed: int
-    ) -> tuple[Rows, Rows | None]:
-        """Return the rows to learn from and the rows to watch."""
-        if validation is None:
-            return rows, None
-        if isinstance(validation, float | int):
-            inputs.require_fraction(validation, len(rows.X))
-            kept, held_out = split(len(rows.X), validation, seed)
-            return rows.take(kept), rows.take(held_out)
-        X, y, sample_weight, offset = inputs.validation_arrays(validation)
-        return rows, self._rows(objective, X, y, sample_weight, offset)
-
-    def _warn_of_symmetry(self) -> None:
-        equal = symmetric_units(self._architecture, self._theta)
-        if equal is None:
-            return
-        layer, first, second = equal
-        warnings.warn(
-            f"Units {first} and {second} of hidden layer {layer} have equal weights, so they get equal "
-            "gradients and stay equal: the layer learns as if it had fewer units. Start from random weights, "
-            'for example initializer="glorot_uniform".',
-            SymmetryWarning,
-            stacklevel=4,
-        )
-
     def __repr__(self) -> str:
         widths = "-".join(map(str, self._architecture.widths))
         names = ", ".join(activation.name for activation in self._architecture.activations)
@@ -468,36 +415,3 @@ def load(path: Path) -> Network:
         ModelFileError: there is no such file, or it is not a valid model file.
     """
     return Network.from_file(model_file.read(path))
-
-
-def check_gradients(
-    net: Network,
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    loss: str | Loss = "mean_squared_error",
-    reduction: Reduction = "mean",
-    sample_weight: ArrayLike | None = None,
-    offset: ArrayLike | None = None,
-    penalty: str | Penalty | Sequence[Penalty] | None = None,
-    tolerance: float = 1e-6,
-    seed: int = 0,
-) -> GradientCheck:
-    """Compare the hand-derived gradient with central differences, in float64 on a copy.
-
-    Of each layer at most 200 parameters, chosen by ``seed``, are moved up and down by h; those that carry a
-    unit across a kink (relu at 0) are counted, not judged. A layer is right when
-    ‖g - ĝ‖ ≤ tolerance · (‖g‖ + ‖ĝ‖), up to rounding.
-
-    Raises:
-        InputError: an argument cannot be used, or the loss does not go with the output activation.
-
-    >>> net = Network([2, 3, 1], activations=["tanh", "sigmoid"])
-    >>> check_gradients(net, [[0.5, -1.0]], [1.0], loss="binary_cross_entropy").ok
-    True
-    """
-    require_number("tolerance", tolerance, POSITIVE)
-    double = net.astype("float64")
-    objective = double._objective(loss, reduction, penalty)
-    rows = double._rows(objective, X, y, sample_weight, offset)
-    return check(objective, double.theta, rows, tolerance, np.random.default_rng(seed))

@@ -62,7 +62,7 @@ class Activation:
     def __post_init__(self) -> None:
         if (self.slope is None) == (self.pull_back is None):
             raise InputError(
-                f"The activation {self.name!r} needs either a slope(z, a) or a pull_back(z, a, d_a), one of the two."
+                f"The activation {self.name!r} needs a slope(z, a) or a pull_back(z, a, d_a), one of the two."
             )
 
     def derivative(self, z: Array, a: Array, d_a: Array) -> Array:

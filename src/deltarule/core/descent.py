@@ -12,7 +12,7 @@ from deltarule.core.arrays import POSITIVE, Array, require_number
 
 
 class Descent(NamedTuple):
-    """The path of a descent: points (steps + 1, d), from start to end, and the function there, (steps + 1,)."""
+    """The path of a descent: points (steps + 1, d), start to end, and the function there, (steps + 1,)."""
 
     points: Array
     values: Array

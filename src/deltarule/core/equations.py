@@ -1,6 +1,6 @@
 """The equations of a multilayer perceptron: forward, objective, output delta, backward.
 
-Rows are samples: x is (n, i), W is (i, o), z and a are (n, o). The derivation is in the docs, "The mathematics".
+Rows are samples: x is (n, i), W is (i, o), z and a are (n, o). Derivation: docs, "The mathematics".
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Initializer(Protocol):
 
 @dataclass(frozen=True)
 class Zeros:
-    """Every parameter is 0; for biases. (Hidden units with equal weights stay equal.)"""
+    """Every parameter is 0: for biases; hidden units with equal weights would stay equal."""
 
     name: ClassVar[str] = "zeros"
     formula: ClassVar[str] = r"0"

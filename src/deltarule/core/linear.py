@@ -35,7 +35,7 @@ def least_squares(
     bias: bool = True,
     basis: Basis | None = None,
 ) -> LinearModel:
-    """Fit a linear model by least squares in closed form: W = (ΦᵀΦ)⁻¹ Φᵀ y, the shortest W if ΦᵀΦ is singular.
+    """Fit a linear model by least squares in closed form: W = (ΦᵀΦ)⁻¹ Φᵀ y, or the shortest such W.
 
     It is what a network without hidden layer and with squared error converges to.
 

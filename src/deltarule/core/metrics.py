@@ -21,7 +21,7 @@ class Metric:
         formula: as LaTeX.
         higher_is_better: the direction of improvement.
 
-    >>> METRICS["rmse"].value(np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]]), np.ones(2)).round(6)
+    >>> round(METRICS["rmse"].value(np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]]), np.ones(2)), 6)
     1.414214
     """
 

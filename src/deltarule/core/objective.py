@@ -23,7 +23,7 @@ Selection: TypeAlias = slice | NDArray[np.integer]
 
 
 class Rows(NamedTuple):
-    """Rows to learn from: inputs (n, i), targets (n, k), weights (n,) or None for 1, offset (n, k) or None."""
+    """Rows to learn from: inputs (n, i), targets (n, k), weights (n,) or None, offset (n, k) or None."""
 
     X: Array
     y: Array

@@ -145,7 +145,7 @@ class Table:
         return self.columns[name]
 
     def take(self, rows: NDArray[np.intp]) -> Table:
-        """Return the table with these rows (indices from 0) only; error messages keep the original numbers."""
+        """Return the table with these rows (indices from 0) only; messages keep the original numbers."""
         return Table({name: column.take(rows) for name, column in self.columns.items()}, len(rows))
 
 

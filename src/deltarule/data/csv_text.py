@@ -51,7 +51,8 @@ def layout(data: bytes, source: str) -> Layout:
         source: the file, in quotes, for messages.
 
     Raises:
-        TableError: an empty file, no text, not UTF-8, another separator, no usable header, no rows, or ragged lines.
+        TableError: an empty file, no text, not UTF-8, another separator, no usable header, no rows, or lines
+            with more or fewer values than the header has names.
     """
     data = _text_only(data, source)
     names = _names(next(rows(data, source)), source)

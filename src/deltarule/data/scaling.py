@@ -44,14 +44,14 @@ class Standardizer:
 
         Args:
             X: (n, p), finite.
-            ddof: 0 for the population's standard deviation (NumPy's default), 1 for the sample's (R's, pandas').
+            ddof: 0 for the deviation of a population (as in NumPy), 1 for that of a sample (as in pandas).
             sample_weight: (n,), not negative; None means all 1.
 
         Raises:
             InputError: no rows, values that are not finite, weights that cannot be used, or a ddof
                 that leaves nothing to divide by.
 
-        Source: the standardization of the introductory notebook (ddof 0) and of the admissions example (ddof 1).
+        Source: the introductory notebook standardizes with ddof 0, the admissions example with ddof 1.
         """
         x = _matrix(X)
         w = _weights(sample_weight, len(x))

@@ -7,7 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from deltarule.core.arrays import require_integer
+from deltarule.data.batches import permutation
 from deltarule.errors import InputError, message
+
+_STREAM = 2**63 - 1  # the order of no epoch, nor of a validation fraction
 
 
 class Split(NamedTuple):
@@ -33,14 +37,15 @@ def split_rows(n: int, fraction: float, seed: int, strata: ArrayLike | None = No
         InputError: fewer than two rows, or a fraction that is not between 0 and 1.
 
     >>> split_rows(10, 0.3, seed=0, strata=list("aaaaabbbbb"))
-    Split(train=array([0, 1, 3, 4, 7, 8, 9]), held_out=array([2, 5, 6]))
+    Split(train=array([0, 1, 3, 5, 7, 8, 9]), held_out=array([2, 4, 6]))
     """
     if n < 2:
         raise InputError(message("Splitting needs at least 2 rows", found=str(n)))
     if not 0 < fraction < 1:
         raise InputError(message("`fraction` must lie between 0 and 1", found=str(fraction)))
+    require_integer("seed", seed, 0)
     count = min(max(round(fraction * n), 1), n - 1)
-    order = np.random.default_rng(seed).permutation(n)
+    order = permutation(n, seed, _STREAM)
     held_out = np.zeros(n, dtype=bool)
     held_out[order[:count] if strata is None else _stratified(order, np.asarray(strata), count)] = True
     return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))
@@ -60,7 +65,7 @@ def _stratified(order: NDArray[np.intp], strata: NDArray[np.generic], count: int
 
 
 def _quotas(sizes: NDArray[np.intp], count: int) -> NDArray[np.intp]:
-    """Share out `count` rows in proportion to the sizes, the largest remainders first, leaving one row in each."""
+    """Share out `count` rows in proportion, the largest remainders first, leaving one row of each class."""
     ideal = count * sizes / sizes.sum()
     quotas = np.minimum(np.floor(ideal).astype(np.intp), sizes - 1)
     by_remainder = np.argsort(quotas - ideal, kind="stable")

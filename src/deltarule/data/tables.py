@@ -1,6 +1,6 @@
 """Files and data frames to plain NumPy columns, and back: the only file that knows data frames.
 
-Not what a network makes of the columns: that is TableTransform (transforms.py) and TargetTransform (targets.py).
+Not what a network makes of the columns: TableTransform (transforms.py) and TargetTransform (targets.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from deltarule.errors import TableError, did_you_mean, message
 from deltarule.storage.atomic import PathLike, in_words, quoted, write_bytes
 
 FrameLike: TypeAlias = Any
-"""A Table, any data frame that narwhals knows (pandas, polars, pyarrow, ...), a dict of columns, or a 2-D array."""
+"""A Table, a data frame that narwhals knows (pandas, polars, pyarrow ...), a dict of columns, a 2-D array."""
 
 
 def read_table(path: PathLike, text: Collection[str] = ()) -> pl.DataFrame:
@@ -34,7 +34,7 @@ def read_table(path: PathLike, text: Collection[str] = ()) -> pl.DataFrame:
 
     Args:
         path: of the file.
-        text: columns to be read as text even where they look like numbers; names that the file lacks are ignored.
+        text: columns to be read as text even where they look like numbers; unknown names are ignored.
 
     Raises:
         TableError: the file is missing, empty, no text, not UTF-8, ragged (the line is named), has no usable
@@ -120,7 +120,7 @@ def _stripped(text: pl.Expr) -> pl.Expr:
 
 
 def _typed(text: pl.Series) -> pl.Series:
-    """Return whole numbers, numbers, booleans, or the text itself: the first that every value can be read as."""
+    """Return whole numbers, numbers, booleans or the text: the first as which every value can be read."""
     for dtype in (pl.Int64, pl.Float64):
         numbers = text.cast(dtype, strict=False)
         if numbers.null_count() == text.null_count():
@@ -188,11 +188,13 @@ def _whole_column(name: str, series: nw.Series[Any]) -> Column:
     if series.dtype == nw.Boolean:
         whole = series.fill_null(False).cast(nw.Int64).to_numpy()
         return _new(name, "boolean", np.asarray(whole, np.int64), missing, series.dtype)
-    whole = series.fill_null(0)
-    if series.dtype in (nw.UInt64, nw.Int128, nw.UInt128) and abs(whole.cast(nw.Float64)).max() >= 2**63:
-        numbers = np.where(missing, np.nan, whole.cast(nw.Float64).to_numpy())
-        return _new(name, "number", numbers, missing, series.dtype)
-    return _new(name, "integer", np.asarray(whole.cast(nw.Int64).to_numpy(), np.int64), missing, series.dtype)
+    filled = series.fill_null(0)
+    numbers = np.asarray(filled.cast(nw.Float64).to_numpy(), np.float64)
+    if (np.abs(numbers) >= 2**63).any():
+        return _new(name, "number", np.where(missing, np.nan, numbers), missing, series.dtype)
+    return _new(
+        name, "integer", np.asarray(filled.cast(nw.Int64).to_numpy(), np.int64), missing, series.dtype
+    )
 
 
 def _text_column(name: str, texts: list[Any], missing: NDArray[np.bool_], dtype: object) -> Column:

@@ -4,12 +4,13 @@ Not the inputs: those are TableTransform in transforms.py.
 
 What `task="auto"` means, for the rows that have a target:
 
-| target                                                                        | task           |
-|-------------------------------------------------------------------------------|----------------|
-| true / false, text, or a type that the data frame calls categorical           | classification |
-| two different whole numbers                                                   | classification |
-| whole numbers 0, 1, ..., K-1 or 1, 2, ..., K without a gap, K up to 20, on average at least 5 rows for each | classification |
-| every other number (grades 3 to 9, counts with gaps, prices, 0.5 and 1.5)     | regression     |
+| target                                                                     | task           |
+|----------------------------------------------------------------------------|----------------|
+| true / false, text, or a type that the data frame calls categorical        | classification |
+| two different whole numbers                                                | classification |
+| class numbers: 0, 1, ..., K-1 or 1, 2, ..., K without a gap, K at most 20, | classification |
+| on average at least 5 rows of each                                         |                |
+| every other number (grades 3 to 9, counts with gaps, prices, 0.5 and 1.5)  | regression     |
 
 Whole numbers may be stored as floats (pandas does so beside missing values).
 """
@@ -71,8 +72,8 @@ def choose_task(frame: FrameLike, target: str, task: str = "auto") -> Task:
     """Decide between regression and classification by the rules above, or as asked.
 
     Raises:
-        TableError: no such column, a task that is none, or a target that cannot serve for it: dates, no value,
-            one value only, text for regression (the first is named), text that differs in every row.
+        TableError: no such column, no such task, or a target that cannot serve for it: dates, no value, only
+            one value, text for regression (the first is named), text that differs in nearly every row.
 
     >>> choose_task({"admit": [0, 1, 1, 0]}, "admit")
     Task(name='classification', reason="'admit' has two different values, 0 and 1")
@@ -90,7 +91,7 @@ def choose_task(frame: FrameLike, target: str, task: str = "auto") -> Task:
 
 
 def class_codes(frame: FrameLike, target: str) -> NDArray[np.intp]:
-    """Return for each row the place (n,) of its value among the target's sorted values: strata for `split_rows`."""
+    """Return the place (n,) of each row's value among the sorted values: strata for `split_rows`."""
     return as_table(frame).column(target).distinct()[1]
 
 
@@ -148,8 +149,8 @@ class TargetTransform:
         """Return y (n, n_outputs).
 
         Raises:
-            TableError: no such column, a missing or infinite target, text for a number, or a class that training
-                never saw; its row is named.
+            TableError: no such column, a missing or infinite target, text for a number, or a class that
+                training never saw; its row is named.
         """
         column = as_table(frame).column(self.name)
         _require_present(column)
@@ -171,7 +172,7 @@ class TargetTransform:
         """Return predictions (n,): labels for classification, numbers in the target's unit for regression.
 
         Args:
-            y_hat: (n, n_outputs), the network's outputs; a probability above 1/2 means the second of two labels.
+            y_hat: (n, n_outputs), the outputs of the network; above 1/2 means the second of two labels.
         """
         outputs = np.asarray(y_hat, dtype=np.float64)
         if self.task == "classification":

@@ -33,7 +33,7 @@ from deltarule.storage.fields import JSON, Fields
 class TableTransform:
     """The fitted treatment of every column, in the table's order: plain numbers, stored with the model.
 
-    Make one with `TableTransform.fit`. The rules that choose the treatments: see `deltarule.data.understanding`.
+    Make one with `TableTransform.fit`. The rules that choose: see `deltarule.data.understanding`.
 
     >>> table = {"age": [20.0, 40.0, None], "job": ["clerk", "smith", "clerk"], "answer": [0, 1, 1]}
     >>> transform = TableTransform.fit(table, exclude=["answer"])
@@ -74,7 +74,8 @@ class TableTransform:
         _check_names(table, exclude, numeric, categorical)
         if table.n_rows == 0:
             raise TableError("The table has no rows to learn from.")
-        wishes: dict[str, As] = dict.fromkeys(numeric, "numeric") | dict.fromkeys(categorical, "categorical")
+        wishes: dict[str, As] = dict.fromkeys(numeric, "numeric")
+        wishes.update(dict.fromkeys(categorical, "categorical"))
         inputs = [column for name, column in table.columns.items() if name not in exclude]
         fitted = [understand(column, wishes.get(column.name, "auto"), ddof, max_levels) for column in inputs]
         if not any(treatment.features for treatment in fitted):
@@ -87,10 +88,10 @@ class TableTransform:
         Columns that the fit has left out may be missing, and others may be there.
 
         Raises:
-            TableError: a column is missing, or holds what training did not lead to expect, such as text for numbers.
+            TableError: a column is missing, or does not hold what it held in training (text for numbers).
 
         Warns:
-            UnseenCategoryWarning: once, where there are categories that training never saw; they become all zeros.
+            UnseenCategoryWarning: once, where training never saw some categories; they become all zeros.
             DeltaruleWarning: once, where only missing numbers are new; they become the median.
         """
         table = as_table(frame)
@@ -117,7 +118,7 @@ class TableTransform:
 
     @property
     def text_columns(self) -> tuple[str, ...]:
-        """Those of them that held text: pass these to `read_table(path, text=...)`, or "01" may be read as 1."""
+        """Those of them that held text: for `read_table(path, text=...)`, or "01" may be read as 1."""
         return tuple(treatment.name for treatment in self._used() if treatment.kind == "text")
 
     def describe(self) -> tuple[Note, ...]:
@@ -180,10 +181,8 @@ def _numbered(inputs: Sequence[Column], fitted: Sequence[Treatment], ddof: float
 def _warn(unseen: Iterable[tuple[Treatment, Encoded]]) -> None:
     categories = [encoded.unseen for treatment, encoded in unseen if not isinstance(treatment, NumericColumn)]
     numbers = [encoded.unseen for treatment, encoded in unseen if isinstance(treatment, NumericColumn)]
-    parts = [f"categories, read as none of the known ones: {'; '.join(categories)}"] if categories else []
-    parts += [f"missing numbers: {'; '.join(numbers)}"] if numbers else []
+    parts = [f"Categories, read as none of the known ones: {'; '.join(categories)}."] if categories else []
+    parts += [f"Missing numbers: {'; '.join(numbers)}."] if numbers else []
     if parts:
         kind = UnseenCategoryWarning if categories else DeltaruleWarning
-        warnings.warn(
-            f"The table holds what training never saw. {'. '.join(parts).capitalize()}.", kind, stacklevel=3
-        )
+        warnings.warn(f"The table holds what training never saw. {' '.join(parts)}", kind, stacklevel=3)

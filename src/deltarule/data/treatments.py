@@ -172,7 +172,8 @@ class CategoricalColumn:
 
     def note(self) -> Note:
         """Describe the treatment."""
-        text = f"one-hot: {', '.join(level if len(level) <= 20 else f'{level[:19]}…' for level in self.levels[:6])}"
+        first = [level if len(level) <= 20 else f"{level[:19]}…" for level in self.levels[:6]]
+        text = f"one-hot: {', '.join(first)}"
         text += f", … ({len(self.levels)} levels)" if len(self.levels) > 6 else ""
         text += f"; {self.n_missing} missing: a level of their own" if self.n_missing else ""
         return Note(self.name, self.kind, text, len(self.features))
@@ -201,7 +202,7 @@ class CategoricalColumn:
         return next((known[text] for text in self._spellings(label) if text in known), -1)
 
     def _spellings(self, label: Label) -> tuple[str, ...]:
-        """A file of few rows may show as booleans or numbers what training saw as text, or the other way round."""
+        """A file of few rows may show as numbers or true/false what training saw as text, or vice versa."""
         if isinstance(label, bool):
             return (str(label), str(label).lower(), str(int(label)), str(label).upper())
         if self.kind == "boolean":

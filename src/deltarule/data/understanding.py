@@ -2,18 +2,22 @@
 
 The rules look at the training rows only. A caller overrules them with `numeric=` and `categorical=`.
 
-| column                                                           | becomes                  |
-|------------------------------------------------------------------|--------------------------|
-| named in `numeric=` / `categorical=`                             | as named                 |
-| no value at all, or the same value in every row                  | left out                 |
-| dates, times, lists, bytes and other types                       | left out                 |
-| whole numbers, all different: 1, 2, 3, ... (gaps and any order allowed, span under twice the rows), or different in every row and named like an identifier (`id`, `..._id`, `key`, `index`, ...) | left out |
-| every other number, however few different values it has          | numeric                  |
-| true / false                                                     | categorical              |
-| text, different in every row (more than 10 rows)                 | left out                 |
-| text with more than `max_levels` different values                | left out                 |
-| text with more than 20 levels, over half of its rows different   | left out                 |
-| every other text                                                 | categorical              |
+| column                                                                | becomes     |
+|-----------------------------------------------------------------------|-------------|
+| named in `numeric=` or `categorical=`                                 | as named    |
+| no value at all, or the same value in every row                       | left out    |
+| dates, times, lists, bytes and other types                            | left out    |
+| row numbers: whole numbers near 0, 1, 2, ..., all different, in any   | left out    |
+| order, with gaps up to half of them                                   |             |
+| whole numbers, all different, named like an identifier (`id`, `key`)  | left out    |
+| every other number, however few different values it has               | numeric     |
+| true / false, and what the data frame calls categorical               | categorical |
+| text, different in every row (more than 10 rows)                      | left out    |
+| text with more than `max_levels` different values                     | left out    |
+| text with more than 20 levels, different in more than half of the rows | left out   |
+| every other text                                                      | categorical |
+
+Row numbers are used as numbers after all where no other column is left to learn from.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ As = Literal["auto", "numeric", "categorical"]
 
 MAX_LEVELS = 100
 FORCED_LEVELS = 10_000
-"""More one-hot inputs than this from one column are refused even when asked for: they would fill the memory."""
+"""More one-hot inputs than this from one column are refused even when asked for: they would fill memory."""
 
 _FEW_ROWS = 10
 _FEW_LEVELS = 20

@@ -58,7 +58,7 @@ class TrainingState:
 
 
 class EpochSums(NamedTuple):
-    """An epoch: Σ wᵢ ℓᵢ and Σ wᵢ, each row at the parameters before its step, and the penalty before the first."""
+    """An epoch: Σ wᵢ ℓᵢ and Σ wᵢ, each row before its step, and the penalty before the first step."""
 
     loss: float
     weight: float

@@ -36,7 +36,6 @@ class Training(Iterator[EpochReport]):
         self._best = None if settings.early_stopping is None else BestEpoch(settings.early_stopping)
         self._start = time.perf_counter()
         self._chunk = 1
-        self._pending: list[EpochReport] = []
 
     def __iter__(self) -> Self:
         return self
@@ -109,10 +108,8 @@ class Training(Iterator[EpochReport]):
         """Every metric of the rows, in the units of the target."""
         if not self.settings.metrics:
             return {}
-        y, y_hat = (
-            rows.y,
-            self.engine.predict(self.job.objective.architecture, self.state.theta, rows.X, rows.offset),
-        )
+        architecture = self.job.objective.architecture
+        y, y_hat = rows.y, self.engine.predict(architecture, self.state.theta, rows.X, rows.offset)
         scaler = self.settings.target_scaler
         if scaler is not None:
             y, y_hat = scaler.inverse(y), scaler.inverse(y_hat)

@@ -1,0 +1,90 @@
+"""Preparing a pass or a run: from the arguments of Network to an objective and rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from deltarule import inputs
+from deltarule.core.architecture import Architecture
+from deltarule.core.arrays import Array, require_choice
+from deltarule.core.initializers import symmetric_units
+from deltarule.core.losses import Loss
+from deltarule.core.objective import Objective, Reduction, Rows
+from deltarule.core.penalties import Penalty
+from deltarule.data.batches import split
+from deltarule.errors import SymmetryWarning
+
+Validation: TypeAlias = float | Sequence[ArrayLike | None]
+
+
+def objective_of(
+    architecture: Architecture,
+    loss: str | Loss,
+    reduction: Reduction,
+    penalty: str | Penalty | Sequence[Penalty] | None,
+) -> Objective:
+    """Return what is to be minimized.
+
+    Raises:
+        InputError: an argument cannot be used, or the loss does not go with the output activation.
+    """
+    require_choice("reduction", reduction, ("mean", "sum"))
+    loss_ = inputs.loss_for(loss, architecture.activations[-1])
+    return Objective(architecture, loss_, inputs.penalties_of(penalty), reduction)
+
+
+def rows_for(
+    objective: Objective,
+    dtype: np.dtype[np.floating],
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+) -> Rows:
+    """Return clean rows whose targets suit the objective.
+
+    Raises:
+        InputError: an array cannot be used.
+    """
+    architecture = objective.architecture
+    rows = inputs.rows_of(architecture.widths, dtype, X, y, sample_weight, offset)
+    inputs.require_targets(rows.y, objective.loss, architecture.activations[-1])
+    return rows
+
+
+def divide(
+    objective: Objective, rows: Rows, validation: Validation | None, seed: int
+) -> tuple[Rows, Rows | None]:
+    """Return the rows to learn from and the rows to watch.
+
+    Raises:
+        InputError: the validation arrays cannot be used, or the fraction leaves one part empty.
+    """
+    if validation is None:
+        return rows, None
+    if isinstance(validation, float | int):
+        inputs.require_fraction(validation, len(rows.X))
+        kept, held_out = split(len(rows.X), validation, seed)
+        return rows.take(kept), rows.take(held_out)
+    X, y, sample_weight, offset = inputs.validation_arrays(validation)
+    return rows, rows_for(objective, rows.X.dtype, X, y, sample_weight, offset)
+
+
+def warn_of_symmetry(architecture: Architecture, theta: Array) -> None:
+    """Warn where hidden units start equal."""
+    equal = symmetric_units(architecture, theta)
+    if equal is None:
+        return
+    layer, first, second = equal
+    warnings.warn(
+        f"Units {first} and {second} of hidden layer {layer} have equal weights, so they get equal "
+        "gradients and stay equal: the layer learns as if it had fewer units. Start from random weights, "
+        'for example initializer="glorot_uniform".',
+        SymmetryWarning,
+        stacklevel=5,
+    )
