@@ -269,37 +269,13 @@ class Network:
 
         >>> net = Network([1, 1], activations=["identity"])
         >>> history = net.train([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], batch_size=None, epochs=500,
-        ...     optimizer=OPTIMIZERS["adam"])
+        ...     optimizer="adam")
         >>> history.loss[-1] < history.loss[0], history.stop.message
         (True, 'trained all 500 epochs')
         """
-        training = self.training(
-            X,
-            y,
-            loss=loss,
-            optimizer=optimizer,
-            batch_size=batch_size,
-            epochs=epochs,
-            sample_weight=sample_weight,
-            offset=offset,
-            penalty=penalty,
-            reduction=reduction,
-            validation=validation,
-            metrics=metrics,
-            target_scaler=target_scaler,
-            early_stopping=early_stopping,
-            tol=tol,
-            target_loss=target_loss,
-            time_limit=time_limit,
-            shuffle=shuffle,
-            remainder=remainder,
-            batches=batches,
-            record_steps=record_steps,
-            engine=engine,
-            seed=seed,
-            callbacks=callbacks,
-        )
-        return training.run()
+        arguments = dict(locals())  # the two signatures are the same; a test compares them
+        del arguments["self"]
+        return self.training(**arguments).run()
 
     def training(
         self,

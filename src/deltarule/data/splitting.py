@@ -37,7 +37,7 @@ def split_rows(n: int, fraction: float, seed: int, strata: ArrayLike | None = No
         InputError: fewer than two rows, or a fraction that is not between 0 and 1.
 
     >>> split_rows(10, 0.3, seed=0, strata=list("aaaaabbbbb"))
-    Split(train=array([0, 1, 3, 5, 7, 8, 9]), held_out=array([2, 4, 6]))
+    Split(train=array([0, 2, 4, 5, 6, 7, 8]), held_out=array([1, 3, 9]))
     """
     if n < 2:
         raise InputError(message("Splitting needs at least 2 rows", found=str(n)))
