@@ -58,7 +58,7 @@ format: $(VENV)/.has-tools ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.has-docs ## Build the documentation into site/ (strict)
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 
 picture: demo ## Make the README's picture again

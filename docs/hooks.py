@@ -22,7 +22,7 @@ from deltarule.cli.main import app
 from deltarule.core.activations import ACTIVATIONS, Activation
 from deltarule.core.arrays import Array
 from deltarule.core.initializers import INITIALIZERS
-from deltarule.core.losses import LOSSES
+from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.metrics import METRICS
 from deltarule.core.optimizers import OPTIMIZERS
 from deltarule.core.penalties import PENALTIES
@@ -66,7 +66,9 @@ def with_local_links(text: str) -> str:
 
 
 def mathml(latex: str, *, block: bool = False) -> str:
-    return convert(latex.strip(), display="block" if block else "inline")
+    """Return a formula at full size, on a line of its own or in the text."""
+    tag = '<math display="block"' if block else '<math displaystyle="true"'
+    return convert(latex.strip()).replace("<math", tag, 1).replace(' display="inline"', "", 1)
 
 
 def generated(what: str) -> str:
@@ -103,17 +105,12 @@ def activations() -> Iterable[dict[str, str]]:
 
 def losses() -> Iterable[dict[str, str]]:
     for record in LOSSES.values():
-        fused = [activation.name for activation in record.fused]
         yield {
             "name": names(LOSSES, record.name),
             "value of one row": mathml(record.formula),
             "slope": mathml(record.slope_formula),
             "targets in": escape(str(record.y_domain)),
-            "output activations": ", ".join(
-                f"<strong>{name}</strong>" if name in fused else name
-                for name, activation in ACTIVATIONS.items()
-                if record.allows(activation)
-            ),
+            "output activations": outputs(record),
         }
 
 
@@ -167,6 +164,16 @@ def names(registry: Registry[Any], name: str) -> str:
 def settings(record: object) -> str:
     """Return the settings of a record with their defaults."""
     return escape(", ".join(f"{field.name}={getattr(record, field.name)!r}" for field in fields(record)))
+
+
+def outputs(record: Loss) -> str:
+    """Return the output activations that go with a loss; those with one stable formula first, in bold."""
+    fused = [f"<strong>{activation.name}</strong>" for activation in record.fused]
+    allowed = {name for name, activation in ACTIVATIONS.items() if record.allows(activation)}
+    others = sorted(allowed - {activation.name for activation in record.fused})
+    return ", ".join(
+        [*fused, *(["any other" if fused else "any"] if len(allowed) == len(ACTIVATIONS) else others)]
+    )
 
 
 # -- small curves ----------------------------------------------------------------------------------------

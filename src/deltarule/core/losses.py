@@ -73,7 +73,7 @@ class Loss:
 
     def allows(self, activation: Activation) -> bool:
         """Say whether that output activation stays where this loss is defined."""
-        if self.y_hat_sums_to_one and activation is not SOFTMAX:
+        if self.y_hat_sums_to_one and activation != SOFTMAX:
             return False
         return self.y_hat_domain.covers(activation.range)
 

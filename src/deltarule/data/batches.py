@@ -33,7 +33,8 @@ def permutation(n: int, seed: int, epoch: int) -> Indices:
     True
     """
     low = np.uint64((1 << max(1, (n - 1).bit_length())) - 1)
-    keys = np.random.Philox(key=[seed, epoch]).random_raw(n) & ~low | np.arange(n, dtype=np.uint64)
+    philox = np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64))
+    keys = philox.random_raw(n) & ~low | np.arange(n, dtype=np.uint64)
     keys.sort()
     return (keys & low).astype(np.intp)
 
@@ -87,7 +88,7 @@ class BatchPlan:
 
 
 def split(n: int, fraction: float, seed: int) -> tuple[Indices, Indices]:
-    """Divide range(n) at random into (training, validation) rows, each part in ascending order, never empty."""
+    """Divide range(n) at random into (training, validation) rows, both ascending, neither empty."""
     held_out = min(n - 1, max(1, round(n * fraction)))
     order = permutation(n, seed, MAX_SEED)
     return np.sort(order[held_out:]), np.sort(order[:held_out])

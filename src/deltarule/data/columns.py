@@ -175,7 +175,16 @@ def key(label: Label) -> str:
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
-def shown(label: Label, longest: int = 40) -> str:
+def brief(number: float) -> str:
+    """Return a number for a message, four digits of it or all before the point.
+
+    >>> brief(587.7), brief(167984.4), brief(0.000012345)
+    ('587.7', '167,984', '1.234e-05')
+    """
+    return f"{number:,.0f}" if 1e4 <= abs(number) < 1e15 else f"{number:.4g}"
+
+
+def shown(label: Label | None, longest: int = 40) -> str:
     """Return a value for a message: quoted if text, and of bounded length."""
     text = repr(label)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -55,15 +55,14 @@ def layout(data: bytes, source: str) -> Layout:
             with more or fewer values than the header has names.
     """
     data = _text_only(data, source)
-    names = _names(next(rows(data, source)), source)
+    names = _names(next(rows(data, source), []), source)
     trimmed = data.lstrip(b"\n")
     counts, lengths = _records(trimmed)
     blank = lengths[1:] == 0
-    if blank.all():
-        raise TableError(f"{source} holds a header but no rows.")
     plain = bool(((counts[1:] == len(names)) | blank).all()) and counts[0] == len(names)
-    if not plain:
-        _refuse_ragged(data, len(names), source)
+    filled = int((~blank).sum()) if plain else _count_rows(data, len(names), source)
+    if filled == 0:
+        raise TableError(f"{source} holds a header but no rows.")
     return Layout(names, trimmed, blank, plain)
 
 
@@ -101,11 +100,11 @@ def _text_only(data: bytes, source: str) -> bytes:
 
 
 def _records(data: bytes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the number of fields and the length of each record; quotes are taken to come in pairs."""
+    """Return the number of fields (0 where a quote stays open) and the length of each record."""
     raw = np.frombuffer(data if data.endswith(b"\n") else data + b"\n", np.uint8)
     inside = np.cumsum(raw == ord('"'), dtype=np.uint8) & 1
     ends = np.flatnonzero((raw == ord("\n")) & (inside == 0))
-    if ends.size == 0:
+    if inside[-1]:
         return np.zeros(2, np.intp), np.full(2, len(raw))
     starts = np.concatenate([[0], ends[:-1] + 1])
     commas = (raw == ord(",")) & (inside == 0)
@@ -125,18 +124,22 @@ def _numbered_rows(data: bytes, source: str) -> Iterator[tuple[int, list[str]]]:
         raise TableError(f"{source} is damaged: in the record that begins in line {line}, {what}.") from None
 
 
-def _refuse_ragged(data: bytes, width: int, source: str) -> None:
-    """Raise for the first record that has more or fewer fields than the header."""
+def _count_rows(data: bytes, width: int, source: str) -> int:
+    """Count the records after the header; raise for the first with more or fewer fields than the header."""
+    count = -1
     for line, fields in _numbered_rows(data, source):
         if len(fields) != width:
             found = f"{len(fields)} in line {line}"
             hint = "A comma inside a value needs quotes around the value." if len(fields) > width else ""
-            raise TableError(
-                message(f"Every line of {source} must have {width} values", found=found, hint=hint)
-            )
+            asked = f"Every line of {source} must have {width} values"
+            raise TableError(message(asked, found=found, hint=hint))
+        count += 1
+    return count
 
 
 def _names(header: list[str], source: str) -> list[str]:
+    if not header:
+        raise TableError(f"{source} is empty.")
     first = ",".join(header)
     for separator, words in ((";", "semicolons"), ("\t", "tabs")):
         if first.count(separator) > first.count(","):

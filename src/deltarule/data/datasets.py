@@ -5,15 +5,13 @@ Not their preparation: the real ones are tables, for TableTransform and TargetTr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deltarule.core.arrays import require_integer
-
-if TYPE_CHECKING:
-    import polars as pl
+from deltarule.data.tables import DataFrame, data_frame
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +23,7 @@ class Arrays(NamedTuple):
     y: Floats
 
 
-def breast_cancer() -> pl.DataFrame:
+def breast_cancer() -> DataFrame:
     """Return 569 tumors: 30 measurements of cell nuclei, and the column `diagnosis`, malignant or benign.
 
     212 are malignant, 357 benign.
@@ -37,16 +35,15 @@ def breast_cancer() -> pl.DataFrame:
     >>> table.shape, table.columns[0], table["diagnosis"][0]
     ((569, 31), 'mean_radius', 'malignant')
     """
-    import polars as pl
     from sklearn.datasets import load_breast_cancer
 
     bunch = load_breast_cancer()
     names = [str(name).replace(" ", "_") for name in bunch.feature_names]
-    diagnosis = pl.Series("diagnosis", np.where(bunch.target == 0, "malignant", "benign"))
-    return pl.DataFrame(bunch.data, schema=names, orient="row").with_columns(diagnosis)
+    diagnosis = np.where(bunch.target == 0, "malignant", "benign")
+    return data_frame({**dict(zip(names, bunch.data.T, strict=True)), "diagnosis": diagnosis})
 
 
-def digits() -> pl.DataFrame:
+def digits() -> DataFrame:
     """Return 1797 handwritten digits: 64 pixels with values 0 to 16, and the column `digit`, 0 to 9.
 
     The column of the pixel in row 2, column 5 of the 8 x 8 picture (counted from 0) is `pixel_2_5`.
@@ -58,13 +55,12 @@ def digits() -> pl.DataFrame:
     >>> table.shape, table["digit"].n_unique()
     ((1797, 65), 10)
     """
-    import polars as pl
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     names = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
-    pixels = pl.DataFrame(bunch.data.astype(np.int64), schema=names, orient="row")
-    return pixels.with_columns(pl.Series("digit", bunch.target.astype(np.int64)))
+    pixels = bunch.data.astype(np.int64).T
+    return data_frame({**dict(zip(names, pixels, strict=True)), "digit": bunch.target.astype(np.int64)})
 
 
 def parity(bits: int = 10) -> Arrays:

@@ -25,8 +25,11 @@ from deltarule.storage.atomic import PathLike, in_words, quoted, write_bytes
 FrameLike: TypeAlias = Any
 """A Table, a data frame that narwhals knows (pandas, polars, pyarrow ...), a dict of columns, a 2-D array."""
 
+DataFrame: TypeAlias = pl.DataFrame
+"""The kind of data frame that this package itself makes."""
 
-def read_table(path: PathLike, text: Collection[str] = ()) -> pl.DataFrame:
+
+def read_table(path: PathLike, text: Collection[str] = ()) -> DataFrame:
     r"""Read a CSV file: UTF-8, a header, commas.
 
     The type of a column is decided over all rows: whole numbers, numbers, true/false, otherwise text.
@@ -61,9 +64,27 @@ def write_table(frame: FrameLike, path: PathLike) -> None:
     Raises:
         TableError: the path cannot be written, or the frame is none. An old file is then untouched.
     """
-    if isinstance(frame, Mapping):
-        frame = pl.DataFrame({str(name): values for name, values in frame.items()})
-    write_bytes(path, _native(frame).write_csv().encode("utf-8"), error=TableError)
+    native = _native(data_frame(frame) if isinstance(frame, Mapping) else frame)
+    try:
+        text = native.write_csv()
+    except (pl.exceptions.PolarsError, nw.exceptions.NarwhalsError) as reason:
+        raise TableError(message(f"The table cannot be written as CSV: {in_words(reason)}")) from reason
+    write_bytes(path, text.encode("utf-8"), error=TableError)
+
+
+def data_frame(columns: Mapping[str, Any]) -> DataFrame:
+    """Return a data frame of these columns: lists, one-dimensional arrays or series.
+
+    Raises:
+        TableError: they differ in length, or one of them mixes types.
+
+    >>> data_frame({"x": [1.5, 2.5], "answer": ["yes", "no"]}).rows()
+    [(1.5, 'yes'), (2.5, 'no')]
+    """
+    try:
+        return pl.DataFrame({str(name): values for name, values in columns.items()})
+    except (pl.exceptions.PolarsError, TypeError) as reason:
+        raise TableError(message(f"The columns do not make a table: {in_words(reason)}")) from reason
 
 
 def as_table(frame: FrameLike) -> Table:
@@ -96,12 +117,18 @@ def _bytes(path: PathLike) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
-        folder = Path(path).parent
-        names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-        hint = did_you_mean(Path(path).name, names)
+        hint = did_you_mean(Path(path).name, _neighbors(Path(path)))
         raise TableError(message(f"There is no file {quoted(path)}", hint=hint)) from None
     except (OSError, ValueError) as reason:
         raise TableError(message(f"{quoted(path)} cannot be read: {in_words(reason)}")) from reason
+
+
+def _neighbors(path: Path) -> list[str]:
+    """Return the names in the same folder, where it can be listed."""
+    try:
+        return [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return []
 
 
 def _plain_texts(layout: csv_text.Layout) -> pl.DataFrame | None:
@@ -175,7 +202,7 @@ def _series_column(name: str, series: nw.Series[Any]) -> Column:
         return _new(name, "number", numbers, np.isnan(numbers), dtype)
     missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
     if dtype == nw.String:
-        return _text_column(name, series.to_list(), missing, dtype)
+        return _text_column(name, series.fill_null("").to_list(), dtype)
     if dtype in (nw.Categorical, nw.Enum, nw.Object) or missing.all():
         column = _object_column(name, series.to_list())
         return replace(column, dtype=str(dtype), categorical=dtype in (nw.Categorical, nw.Enum))
@@ -197,10 +224,9 @@ def _whole_column(name: str, series: nw.Series[Any]) -> Column:
     )
 
 
-def _text_column(name: str, texts: list[Any], missing: NDArray[np.bool_], dtype: object) -> Column:
-    """Return text as codes into its sorted distinct values."""
-    raw = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String, strict=False), "missing": missing})
-    text = raw.select(_stripped(pl.when(~pl.col("missing")).then(pl.col("text"))))["text"]
+def _text_column(name: str, texts: list[str], dtype: object) -> Column:
+    """Return text as codes into its sorted distinct values; an empty text is missing."""
+    text = pl.select(_stripped(pl.lit(pl.Series("text", texts, dtype=pl.String))))["text"]
     levels = text.drop_nulls().unique().sort()
     codes = text.cast(pl.Enum(levels)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
     return _new(name, "text", codes, codes < 0, dtype, tuple(levels))
@@ -212,7 +238,8 @@ def _object_column(name: str, values: list[Any]) -> Column:
     types = {type(value) for value, gone in zip(values, missing, strict=True) if not gone}
     kind, dtype = _kind_of(types), "/".join(sorted(kind.__name__ for kind in types))
     if kind == "text":
-        return _text_column(name, [str(value) for value in values], missing, dtype)
+        texts = ["" if gone else str(value) for value, gone in zip(values, missing, strict=True)]
+        return _text_column(name, texts, dtype)
     if kind == "other":
         return _new(name, kind, np.zeros(len(values), np.int64), missing, dtype)
     filled = [0 if gone else value for value, gone in zip(values, missing, strict=True)]

@@ -63,7 +63,7 @@ def with_target(frame: FrameLike, target: str) -> TargetRows:
     table = as_table(frame)
     rows = np.flatnonzero(~table.column(target).missing)
     if rows.size == 0:
-        found = f"{table.n_rows} rows without any" if table.n_rows else "a table without rows"
+        found = "none in any row" if table.n_rows else "a table without rows"
         raise TableError(message(f"The target {target!r} must have values", found=found))
     return TargetRows(table.take(rows), rows, table.n_rows - len(rows))
 
@@ -84,6 +84,7 @@ def choose_task(frame: FrameLike, target: str, task: str = "auto") -> Task:
             message("`task` must be one of " + allowed, found=repr(task), hint=did_you_mean(task, TASKS))
         )
     column = _column_of(frame, target)
+    _check_values(column)
     labels, _ = column.distinct()
     chosen = _automatic(column, labels) if task == "auto" else Task(_named(task), "as asked")
     _check(column, labels, chosen)
@@ -199,7 +200,8 @@ class TargetTransform:
         fields = as_fields(values, "the stored target")
         task, labels = _named(fields.text("task", allowed=TASKS)), fields.scalars("labels")
         types = {type(label) for label in labels}
-        if task == "classification" and (len(labels) < 2 or len(types) > 1 or len(set(labels)) < len(labels)):
+        different = len(set(labels)) == len(labels) >= 2 and len(types) == 1
+        if task == "classification" and not (different and all(label == label for label in labels)):
             raise fields.refuse("labels", "be two or more different values of one type")
         if task == "regression" and labels:
             raise fields.refuse("labels", "be empty for a regression")
@@ -217,7 +219,7 @@ class TargetTransform:
         places = np.array([known.get(key(label), -1) for label in labels], dtype=np.intp)[codes]
         if (new := np.flatnonzero(places < 0)).size:
             asked = f"The target {self.name!r} must be one of the classes seen in training"
-            found = f"{shown(column.label(new[0]) or 0)} {column.place(new[0])}"
+            found = f"{shown(column.label(new[0]))} {column.place(new[0])}"
             raise TableError(message(asked, found=found, allowed=listed(self.labels)))
         return places
 
@@ -261,16 +263,20 @@ def _plain(labels: list[Label]) -> list[Label]:
     return labels
 
 
-def _check(column: Column, labels: list[Label], task: Task) -> None:
-    """Refuse a target that cannot serve for the task."""
+def _check_values(column: Column) -> None:
+    """Refuse a target without values, or with values that no task can use."""
     if column.kind == "other":
         raise TableError(
             message(
                 f"The target {column.name!r} must hold numbers or classes", found=f"the type {column.dtype}"
             )
         )
-    if not labels:
+    if column.missing.all():
         raise TableError(f"The target {column.name!r} has no values.")
+
+
+def _check(column: Column, labels: list[Label], task: Task) -> None:
+    """Refuse a target that cannot serve for the task."""
     if column.kind == "number" or task.name == "regression":
         _check_numbers(column, task)
     if len(labels) == 1:

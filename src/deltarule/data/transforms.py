@@ -16,14 +16,7 @@ from numpy.typing import NDArray
 from deltarule.data.columns import Column, Table, listed
 from deltarule.data.scaling import as_fields
 from deltarule.data.tables import FrameLike, as_table
-from deltarule.data.treatments import (
-    DroppedColumn,
-    Encoded,
-    Note,
-    NumericColumn,
-    Treatment,
-    treatment_from,
-)
+from deltarule.data.treatments import DroppedColumn, Encoded, Note, NumericColumn, Treatment, treatment_from
 from deltarule.data.understanding import MAX_LEVELS, As, understand
 from deltarule.errors import DeltaruleWarning, TableError, UnseenCategoryWarning, did_you_mean, message
 from deltarule.storage.fields import JSON, Fields

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deltarule.data.columns import KINDS, Column, Kind, Label, key, listed, number_or_none
+from deltarule.data.columns import KINDS, Column, Kind, Label, brief, key, listed, number_or_none
 from deltarule.data.scaling import Standardizer
 from deltarule.errors import TableError, message
 from deltarule.storage.fields import JSON, Fields
@@ -86,14 +86,14 @@ class NumericColumn:
             block[:, 1] = missing
             return Encoded(block)
         count = int(missing.sum())
-        unseen = f"{count} missing in {self.name!r}, read as its median {self.median:g}" if count else ""
+        unseen = f"{count} missing in {self.name!r}, read as the median {brief(self.median)}" if count else ""
         return Encoded(block, unseen)
 
     def note(self) -> Note:
         """Describe the treatment."""
-        text = f"standardized (mean {self.mean:.4g}, deviation {self.std:.4g})"
+        text = f"standardized (mean {brief(self.mean)}, deviation {brief(self.std)})"
         if self.n_missing:
-            text += f"; {self.n_missing} missing: median {self.median:.4g}, and an input that marks them"
+            text += f"; {self.n_missing} missing: median {brief(self.median)}, and an input that marks them"
         return Note(self.name, self.kind, text, len(self.features))
 
     def to_dict(self) -> dict[str, JSON]:

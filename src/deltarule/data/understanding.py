@@ -40,8 +40,10 @@ FORCED_LEVELS = 10_000
 _FEW_ROWS = 10
 _FEW_LEVELS = 20
 _IDENTIFIER = re.compile(
-    r"(^|[\W_])(id|uuid|guid|key|index|idx|row|rownum|nr|no)($|[\W_])|[a-z]I[Dd]($|[A-Z_])|^ID(?![A-Z])", re.A
+    r"(?i:(^|[\W_])(id|uuid|guid|key|index|idx|row|rownum|nr|no)($|[\W_]))|[a-z]I[Dd]($|[A-Z_])|^ID(?![A-Z])",
+    re.A,
 )
+_DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4}")
 
 
 def understand(
@@ -88,7 +90,7 @@ def _useless(column: Column) -> str:
     if present.size == 0:
         return "it has no values"
     if column.kind != "other" and present.size == len(column) and (present == present[0]).all():
-        return f"it is {shown(column.label(0) or 0)} in every row"
+        return f"it is {shown(column.label(0))} in every row"
     return ""
 
 
@@ -121,16 +123,18 @@ def _too_many_levels(column: Column, max_levels: int) -> str:
     n = len(column) - column.n_missing
     used = np.unique(column.values[~column.missing])
     if len(used) == n > _FEW_ROWS:
-        return f"its text is different in every row, like a name or an identifier{_nearly_numbers(column)}"
+        return f"its text is different in every row, like a name or an identifier{_hint(column)}"
     if len(used) > max_levels:
-        return f"it has {len(used)} different texts, more than {max_levels}{_nearly_numbers(column)}"
+        return f"it has {len(used)} different texts, more than {max_levels}{_hint(column)}"
     if len(used) > max(_FEW_LEVELS, n / 2):
-        return f"it has {len(used)} different texts in {n} rows{_nearly_numbers(column)}"
+        return f"it has {len(used)} different texts in {n} rows{_hint(column)}"
     return ""
 
 
-def _nearly_numbers(column: Column) -> str:
-    """Say so where a column is text only because of a few values."""
+def _hint(column: Column) -> str:
+    """Say so where a column is text only because of a few values, or holds dates."""
+    if column.levels and _DATE.match(column.levels[0]) and _DATE.match(column.levels[-1]):
+        return "; they look like dates: add columns of numbers made from them"
     numbers = sum(number_or_none(level) is not None for level in column.levels)
     first = column.first_text()
     if first is None or numbers < 0.8 * len(column.levels):

@@ -52,6 +52,11 @@ class Training(Iterator[EpochReport]):
             pass
         return self.history
 
+    def interrupt(self) -> None:
+        """End the run, as Ctrl-C does; with early stopping the network gets the best parameters back."""
+        if self.history.stop is None:
+            self._finish(Stop("interrupted", f"interrupted in epoch {self.state.epoch + 1}"))
+
     def _advance(self, epochs: int) -> bool:
         """Train some epochs, at most to the end of the run; say whether an epoch was completed."""
         if self.history.stop is None and self.state.epoch >= self.settings.epochs:
@@ -62,7 +67,7 @@ class Training(Iterator[EpochReport]):
         try:
             self._train(min(epochs, self.settings.epochs - self.state.epoch))
         except KeyboardInterrupt:
-            self._finish(Stop("interrupted", f"interrupted in epoch {self.state.epoch + 1}"))
+            self.interrupt()
         return len(self.history.epochs) > done
 
     def _train(self, epochs: int) -> None:
