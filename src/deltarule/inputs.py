@@ -5,8 +5,8 @@ Below this file everything may assume finite arrays of the right shape and dtype
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,11 +25,54 @@ from deltarule.registry import Named, Registry
 VALUES_PER_BLOCK = 1 << 18
 
 Found = TypeVar("Found", bound=Named)
+Entry = TypeVar("Entry")
+
+
+@runtime_checkable
+class _WithName(Protocol):
+    name: str
 
 
 def record(registry: Registry[Found], given: str | Found) -> Found:
-    """Return the record of that name; a record is returned as it is."""
-    return registry.find(given) if isinstance(given, str) else given
+    """Return the record of that name; a record is returned as it is.
+
+    Raises:
+        InputError: there is no such name, or what is given is neither a name nor a record.
+    """
+    if isinstance(given, str):
+        return registry.find(given)
+    if isinstance(given, type) or not isinstance(given, _WithName):
+        hint = f"Try {given.__name__}(...)." if isinstance(given, type) else ""
+        names = ", ".join(registry)
+        raise InputError(
+            message(
+                f"`{registry.kind}` must be a name or a record", found=repr(given), allowed=names, hint=hint
+            )
+        )
+    return given
+
+
+def several(name: str, given: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Return the entries of a list.
+
+    Raises:
+        InputError: it is a single text, or no list at all.
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        hint = f"Try [{given!r}]." if isinstance(given, str) else ""
+        raise InputError(message(f"`{name}` must be a list", found=repr(given), hint=hint))
+    return tuple(given)
+
+
+def flag(name: str, value: object) -> bool:
+    """Return a setting that is on or off.
+
+    Raises:
+        InputError: it is neither True nor False.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(message(f"`{name}` must be True or False", found=repr(value)))
+    return bool(value)
 
 
 def architecture_of(
@@ -40,7 +83,8 @@ def architecture_of(
     Raises:
         InputError: fewer than two widths, a width below 1, or not one activation per layer after the input.
     """
-    widths = [require_integer(f"widths[{place}]", width, 1) for place, width in enumerate(widths)]
+    numbered = enumerate(several("widths", widths))
+    widths = [require_integer(f"widths[{place}]", width, 1) for place, width in numbered]
     if len(widths) < 2:
         raise InputError(
             message(
@@ -49,7 +93,7 @@ def architecture_of(
                 hint="Try [3, 2, 1].",
             )
         )
-    if isinstance(activations, str) or len(activations) != len(widths) - 1:
+    if isinstance(activations, str) or len(several("activations", activations)) != len(widths) - 1:
         raise InputError(
             message(
                 f"`activations` must be a list with one entry per layer after the input, {len(widths) - 1}",
@@ -57,7 +101,8 @@ def architecture_of(
                 hint=f"Try {['tanh'] * (len(widths) - 2) + ['identity']}.",
             )
         )
-    return Architecture(tuple(widths), tuple(record(ACTIVATIONS, name) for name in activations), bool(bias))
+    records = tuple(record(ACTIVATIONS, name) for name in activations)
+    return Architecture(tuple(widths), records, flag("bias", bias))
 
 
 def optimizer_for(given: str | Optimizer, n_layers: int) -> Optimizer:
@@ -68,7 +113,7 @@ def optimizer_for(given: str | Optimizer, n_layers: int) -> Optimizer:
     """
     optimizer = record(OPTIMIZERS, given)
     rate = optimizer.learning_rate
-    if not isinstance(rate, int | float) and len(rate) != n_layers:
+    if np.shape(rate) not in ((), (n_layers,)):
         raise InputError(
             message(f"`learning_rate` must be one number or one per layer, {n_layers}", found=repr(rate))
         )
@@ -114,7 +159,11 @@ def vector(name: str, values: ArrayLike, n: int, dtype: np.dtype[np.floating]) -
     array = _numbers(name, values, dtype)
     if array.shape != (n,):
         raise InputError(
-            message(f"`{name}` must have shape ({n},), one number per row", found=f"shape {array.shape}")
+            message(
+                f"`{name}` must have shape ({n},)",
+                found=f"shape {array.shape}",
+                hint=_shape_hint(name, array.shape, 1),
+            )
         )
     _require_finite(name, array)
     return array
@@ -127,31 +176,34 @@ def rows_of(
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
+    kind: str = "",
 ) -> Rows:
-    """Return clean rows for a network of those widths.
+    """Return clean rows for a network of those widths; errors say of which kind they are ("validation ").
 
     Raises:
         InputError: an array cannot be used, or they disagree about the number of rows.
     """
-    X_, y_ = matrix("X", X, widths[0], dtype), matrix("y", y, widths[-1], dtype)
+    X_, y_ = matrix(f"{kind}X", X, widths[0], dtype), matrix(f"{kind}y", y, widths[-1], dtype)
     n = X_.shape[0]
     if n == 0:
-        raise InputError(message("`X` must have at least one row", found="none"))
+        raise InputError(message(f"`{kind}X` must have at least one row", found="none"))
     if y_.shape[0] != n:
-        raise InputError(
-            message("`X` and `y` must have the same number of rows", found=f"{n} and {y_.shape[0]}")
-        )
-    w = None if sample_weight is None else _weights(vector("sample_weight", sample_weight, n, dtype))
-    return Rows(X_, y_, w, offset_of(offset, n, widths[-1], dtype))
+        asked = f"`{kind}X` and `{kind}y` must have the same number of rows"
+        raise InputError(message(asked, found=f"{n} and {y_.shape[0]}"))
+    w = None if sample_weight is None else vector(f"{kind}sample_weight", sample_weight, n, dtype)
+    require_weights(w, kind)
+    return Rows(X_, y_, w, offset_of(offset, n, widths[-1], dtype, kind))
 
 
-def offset_of(offset: ArrayLike | None, n: int, columns: int, dtype: np.dtype[np.floating]) -> Array | None:
+def offset_of(
+    offset: ArrayLike | None, n: int, columns: int, dtype: np.dtype[np.floating], kind: str = ""
+) -> Array | None:
     """Return the offset as an array (n, columns), or None."""
     if offset is None:
         return None
-    array = matrix("offset", offset, columns, dtype)
+    array = matrix(f"{kind}offset", offset, columns, dtype)
     if array.shape[0] != n:
-        raise InputError(message(f"`offset` must have {n} rows, as X has", found=f"{array.shape[0]}"))
+        raise InputError(message(f"`{kind}offset` must have {n} rows, as X has", found=f"{array.shape[0]}"))
     return array
 
 
@@ -177,7 +229,7 @@ def loss_for(given: str | Loss, output: Activation) -> Loss:
     )
 
 
-def require_targets(y: Array, loss: Loss, output: Activation) -> None:
+def require_targets(y: Array, loss: Loss, output: Activation, kind: str = "") -> None:
     """Refuse targets for which the loss is not defined.
 
     Raises:
@@ -191,7 +243,7 @@ def require_targets(y: Array, loss: Loss, output: Activation) -> None:
             where = f"row {start + row}" + (f", column {column}" if y.shape[1] > 1 else "")
             raise InputError(
                 message(
-                    f"`y` must lie in {domain} for the loss {loss.name} "
+                    f"`{kind}y` must lie in {domain} for the loss {loss.name} "
                     f"(with output activation {output.name})",
                     found=f"{y[start + row, column]:g} in {where}",
                     hint="Choose another loss, or encode the targets first (dr.one_hot for class numbers).",
@@ -208,22 +260,23 @@ def batches_of(batches: Sequence[ArrayLike] | OwnBatches | None, n: int) -> OwnB
     if batches is None:
         return None
     if callable(batches):
-        return lambda epoch: [_indices(batch, n) for batch in batches(epoch)]
-    fixed = [_indices(batch, n) for batch in batches]
+        return lambda epoch: [_indices(batch, n) for batch in several("batches(epoch)", batches(epoch))]
+    fixed = [_indices(batch, n) for batch in several("batches", batches)]
     return lambda epoch: fixed
 
 
 def _indices(batch: ArrayLike, n: int) -> Indices:
-    indices = np.asarray(batch)
-    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+    try:
+        indices = np.asarray(batch)
+    except ValueError as error:
+        raise InputError(message("each batch must be a list of row numbers", found=repr(batch))) from error
+    if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
+        found = f"{indices.dtype} of shape {indices.shape}"
+        raise InputError(message("each batch must be a list of row numbers", found=found))
+    outside = indices[(indices < 0) | (indices >= n)]
+    if len(outside):
         raise InputError(
-            message("each batch must be a list of row numbers", found=f"{indices.dtype} {indices.shape}")
-        )
-    if len(indices) and not (indices.min() >= 0 and indices.max() < n):
-        raise InputError(
-            message(
-                f"row numbers must lie between 0 and {n - 1}", found=f"{indices.min()} ... {indices.max()}"
-            )
+            message(f"the row numbers of a batch must lie between 0 and {n - 1}", found=str(outside[0]))
         )
     return indices.astype(np.intp)
 
@@ -232,17 +285,19 @@ def _numbers(name: str, values: ArrayLike, dtype: np.dtype[np.floating]) -> Arra
     """Convert to the dtype; an array that has it already is not copied."""
     if type(values).__module__.startswith("scipy.sparse"):
         raise InputError(message(f"`{name}` must be dense", found="a sparse matrix", hint="Try .toarray()."))
+    if np.ma.is_masked(values):
+        hint = "Remove or replace such rows first."
+        raise InputError(message(f"`{name}` must hold numbers", found="masked entries", hint=hint))
     try:
         with np.errstate(over="ignore"):
-            return np.asarray(values, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            message(
-                f"`{name}` must hold numbers",
-                found=str(error),
-                hint="For tables with text columns see dr.TableModel.",
-            )
-        ) from error
+            array = np.asarray(values)
+            if array.dtype.kind in "cmM":  # NumPy would turn them into other numbers
+                raise TypeError(f"values of dtype {array.dtype}")
+            return np.asarray(array, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        hint = "For tables with text columns see dr.TableModel." if name in ("X", "y") else ""
+        found = str(error).rstrip(".")
+        raise InputError(message(f"`{name}` must hold numbers", found=found, hint=hint)) from error
 
 
 def _require_finite(name: str, array: Array) -> None:
@@ -253,30 +308,34 @@ def _require_finite(name: str, array: Array) -> None:
             place = np.argwhere(~finite)[0]
             value = array[start : start + rows_per_block][tuple(place)]
             where = f"row {start + place[0]}" + (f", column {place[1]}" if len(place) > 1 else "")
-            raise InputError(
-                message(
-                    f"`{name}` must be finite",
-                    found=f"{value} in {where}",
-                    hint="Remove or replace such rows first.",
-                )
-            )
+            hint = "Remove or replace such rows first."
+            if np.isinf(value) and array.dtype == np.float32:
+                hint += ' (Numbers beyond 3.4e38 need dtype="float64".)'
+            raise InputError(message(f"`{name}` must be finite", found=f"{value} in {where}", hint=hint))
 
 
-def _weights(w: Array) -> Array:
+def require_weights(w: Array | None, kind: str = "") -> None:
+    """Refuse sample weights, (n,), that are negative, or zero for every row.
+
+    Raises:
+        InputError: with the first negative weight.
+    """
+    if w is None:
+        return
+    name = f"`{kind}sample_weight`"
     if (w < 0.0).any():
         row = int(np.argmax(w < 0.0))
-        raise InputError(message("`sample_weight` must not be negative", found=f"{w[row]:g} in row {row}"))
+        raise InputError(message(f"{name} must not be negative", found=f"{w[row]:g} in row {row}"))
     if not w.any():
-        raise InputError(message("`sample_weight` must be positive for some row", found="only zeros"))
-    return w
+        raise InputError(message(f"{name} must be positive for some row", found="only zeros"))
 
 
 def _shape_hint(name: str, shape: tuple[int, ...], columns: int) -> str:
-    if name == "X" and shape == (columns,):
+    if name.endswith("X") and shape == (columns,):
         return "For a single sample try X[np.newaxis, :]."
-    if name == "y" and columns > 1 and len(shape) == 1:
+    if name.endswith("y") and columns > 1 and len(shape) == 1:
         return f"For {columns} classes try dr.one_hot(y)."
-    return ""
+    return "Give one number per row." if name.endswith("sample_weight") else ""
 
 
 def validation_arrays(
@@ -287,7 +346,7 @@ def validation_arrays(
     Raises:
         InputError: there are fewer than two or more than four arrays.
     """
-    given = tuple(validation)
+    given = several("validation", validation)
     if not 2 <= len(given) <= 4 or given[0] is None or given[1] is None:
         raise InputError(
             message(
@@ -326,7 +385,9 @@ def one_hot(y: ArrayLike, classes: Sequence[object] | NDArray[np.generic] | None
            [0., 1.]])
     """
     labels = np.asarray(y)
-    known = np.unique(labels) if classes is None else np.asarray(classes)
+    if labels.ndim != 1:
+        raise InputError(message("labels must have shape (n,)", found=f"shape {labels.shape}"))
+    known = np.unique(labels) if classes is None else np.asarray(several("classes", classes))
     matches = labels[:, np.newaxis] == known
     strangers = ~matches.any(axis=1)
     if strangers.any():
@@ -334,7 +395,7 @@ def one_hot(y: ArrayLike, classes: Sequence[object] | NDArray[np.generic] | None
         raise InputError(
             message(
                 "each label must be one of the classes",
-                found=f"{labels[row]!r} in row {row}",
+                found=f"{labels[row : row + 1].tolist()[0]!r} in row {row}",
                 allowed=", ".join(map(str, known)),
                 hint=did_you_mean(str(labels[row]), map(str, known)),
             )

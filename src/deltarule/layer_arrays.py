@@ -35,37 +35,50 @@ class LayerArrays(Sequence["Array | None"]):
         return self._views[layer]
 
     def __setitem__(self, layer: int, values: ArrayLike) -> None:
-        view, where = self._views[layer], f"`{self._name}[{layer}]`"
+        view, array = self._fitting(layer, values)
+        view[:] = array
+
+    def _fitting(self, layer: int, values: ArrayLike) -> tuple[Array, Array]:
+        """Return the view of a layer, and the values for it once they are known to fit."""
+        where = f"`{self._name}[{layer}]`"
+        if isinstance(layer, slice):
+            hint = f"Try net.{self._name} = [...] for all layers."
+            raise InputError(
+                message(f"`{self._name}` can be set one layer at a time", found=where, hint=hint)
+            )
+        view = self._views[layer]
         if view is None:
             raise InputError(
                 message(f"{where} cannot be set: the network has no biases", hint="Create it with bias=True.")
             )
         try:
-            array = np.asarray(values, dtype=view.dtype)
+            with np.errstate(over="ignore"):
+                array = np.asarray(values, dtype=view.dtype)
         except (TypeError, ValueError) as error:
             raise InputError(message(f"{where} must hold numbers", found=str(error))) from error
         if array.shape != view.shape:
             raise InputError(message(f"{where} must have shape {view.shape}", found=f"shape {array.shape}"))
         if not np.isfinite(array).all():
             raise InputError(message(f"{where} must be finite", found="inf or NaN"))
-        view[:] = array
+        return view, array
 
     def __len__(self) -> int:
         return len(self._views)
 
     def assign(self, values: Sequence[ArrayLike | None]) -> None:
-        """Assign every layer.
+        """Assign every layer, or none of them if one value does not fit; None leaves a layer as it is.
 
         Raises:
             InputError: there are not as many values as layers, or one does not fit.
         """
-        if len(values) != len(self):
+        count = len(values) if isinstance(values, Sequence | np.ndarray) else "no list"
+        if count != len(self):
             raise InputError(
-                message(f"`{self._name}` must have one entry per layer, {len(self)}", found=str(len(values)))
+                message(f"`{self._name}` must have one entry per layer, {len(self)}", found=str(count))
             )
-        for layer, value in enumerate(values):
-            if value is not None:
-                self[layer] = value
+        pairs = [self._fitting(layer, value) for layer, value in enumerate(values) if value is not None]
+        for view, array in pairs:
+            view[:] = array
 
     def __repr__(self) -> str:
         return f"{self._name} {self._views!r}"

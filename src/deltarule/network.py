@@ -314,25 +314,26 @@ class Network:
         >>> [report.epoch for report in net.training([[0.0], [1.0]], [1.0, 3.0], epochs=3)]
         [1, 2, 3]
         """
-        require_integer("seed", seed, 0, MAX_SEED)
+        seed = require_integer("seed", seed, 0, MAX_SEED)
         objective = objective_of(self._architecture, loss, reduction, penalty)
         rows = rows_for(objective, self.dtype, X, y, sample_weight, offset)
         rows, held_out = divide(objective, rows, validation, seed)
         settings = Settings(
             epochs=epochs,
             validation=held_out,
-            metrics=tuple(inputs.record(METRICS, metric) for metric in metrics),
+            metrics=tuple(inputs.record(METRICS, metric) for metric in inputs.several("metrics", metrics)),
             target_scaler=target_scaler,
             early_stopping=early_stopping,
             tol=tol,
             target_loss=target_loss,
             time_limit=time_limit,
-            callbacks=tuple(callbacks),
+            callbacks=inputs.several("callbacks", callbacks),
         )
         own = inputs.batches_of(batches, len(rows.X))
-        plan = BatchPlan(len(rows.X), batch_size, shuffle, remainder, seed, own)
+        plan = BatchPlan(len(rows.X), batch_size, inputs.flag("shuffle", shuffle), remainder, seed, own)
         optimizer_ = inputs.optimizer_for(optimizer, self._architecture.n_layers)
-        return self._start(Job(objective, optimizer_, rows, plan, record_steps), engine, settings)
+        job = Job(objective, optimizer_, rows, plan, inputs.flag("record_steps", record_steps))
+        return self._start(job, engine, settings)
 
     def _start(self, job: Job, engine: str | Engine, settings: Settings) -> Training:
         warn_of_symmetry(self._architecture, self._theta)

@@ -16,7 +16,7 @@ from deltarule.core.initializers import symmetric_units
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Reduction, Rows
 from deltarule.core.penalties import Penalty
-from deltarule.data.batches import split
+from deltarule.data.splitting import split_rows
 from deltarule.errors import SymmetryWarning
 
 Validation: TypeAlias = float | Sequence[ArrayLike | None]
@@ -45,15 +45,16 @@ def rows_for(
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
+    kind: str = "",
 ) -> Rows:
-    """Return clean rows whose targets suit the objective.
+    """Return clean rows whose targets suit the objective; errors say of which kind ("validation ").
 
     Raises:
         InputError: an array cannot be used.
     """
     architecture = objective.architecture
-    rows = inputs.rows_of(architecture.widths, dtype, X, y, sample_weight, offset)
-    inputs.require_targets(rows.y, objective.loss, architecture.activations[-1])
+    rows = inputs.rows_of(architecture.widths, dtype, X, y, sample_weight, offset, kind)
+    inputs.require_targets(rows.y, objective.loss, architecture.activations[-1], kind)
     return rows
 
 
@@ -67,12 +68,14 @@ def divide(
     """
     if validation is None:
         return rows, None
-    if isinstance(validation, float | int):
+    if isinstance(validation, float | int | np.number):
         inputs.require_fraction(validation, len(rows.X))
-        kept, held_out = split(len(rows.X), validation, seed)
-        return rows.take(kept), rows.take(held_out)
+        kept, held_out = (rows.take(part) for part in split_rows(len(rows.X), float(validation), seed))
+        inputs.require_weights(kept.w)
+        inputs.require_weights(held_out.w, "validation ")
+        return kept, held_out
     X, y, sample_weight, offset = inputs.validation_arrays(validation)
-    return rows, rows_for(objective, rows.X.dtype, X, y, sample_weight, offset)
+    return rows, rows_for(objective, rows.X.dtype, X, y, sample_weight, offset, "validation ")
 
 
 def warn_of_symmetry(architecture: Architecture, theta: Array) -> None:

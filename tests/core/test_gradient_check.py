@@ -65,7 +65,7 @@ def test_a_broken_slope_is_found_in_the_layers_below_it(factor: float) -> None:
 @pytest.mark.parametrize(
     "loss",
     [
-        dataclasses.replace(LOSSES["mean_squared_error"], slope=lambda y, y_hat: y_hat - y, fused={}),
+        dataclasses.replace(LOSSES["sum_squared_error"], slope=lambda y, y_hat: y_hat - y, fused={}),
         dataclasses.replace(LOSSES["huber"], slope=lambda y, y_hat: np.sign(y_hat - y) / 2.0),
     ],
     ids=["without its factor", "slope of another loss"],

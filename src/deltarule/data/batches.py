@@ -85,10 +85,3 @@ class BatchPlan:
         if self.n % size == 0 or self.remainder == "drop":
             return ends
         return [*ends, self.n] if self.remainder == "keep" else [*ends[:-1], self.n]
-
-
-def split(n: int, fraction: float, seed: int) -> tuple[Indices, Indices]:
-    """Divide range(n) at random into (training, validation) rows, both ascending, neither empty."""
-    held_out = min(n - 1, max(1, round(n * fraction)))
-    order = permutation(n, seed, MAX_SEED)
-    return np.sort(order[held_out:]), np.sort(order[:held_out])

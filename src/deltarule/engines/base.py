@@ -5,9 +5,8 @@ It is wide enough for an engine that runs many epochs in compiled code, and for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -28,12 +27,18 @@ class Job:
     plan: BatchPlan
     record_steps: bool = False
 
-    def rate(self) -> Rate:
-        """The learning rate: one number, or a vector like theta where layers differ."""
+    @property
+    def learning_rate(self) -> float | tuple[float, ...]:
+        """One number, or one per layer."""
         rate = self.optimizer.learning_rate
-        if isinstance(rate, Sequence | np.ndarray):
-            return self.objective.architecture.per_layer(rate, self.rows.X.dtype)
-        return float(rate)
+        return float(rate) if np.ndim(rate) == 0 else tuple(float(r) for r in np.ravel(rate))
+
+    def rate(self) -> Rate:
+        """The learning rate of a step: one number, or a vector like theta where layers differ."""
+        rate = self.learning_rate
+        if isinstance(rate, float):
+            return rate
+        return self.objective.architecture.per_layer(rate, self.rows.X.dtype)
 
 
 @dataclass
@@ -66,6 +71,7 @@ class EpochSums(NamedTuple):
     step_losses: Array | None  # Σ wᵢ ℓᵢ / Σ wᵢ of each step, where the job asks for it
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Executes the equations. Everything it changes is in the TrainingState it is given."""
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from deltarule.engines.base import Engine, Job
 from deltarule.engines.reference import ReferenceEngine
+from deltarule.errors import InputError, message
 from deltarule.registry import Registry
 
 ENGINES: Registry[Engine] = Registry("engine")  # fastest first; "auto" asks them in this order
@@ -25,8 +26,11 @@ def choose(engine: str | Engine, job: Job) -> Choice:
     What the chosen engine does not know falls back to the reference engine, with the reason; never an error.
 
     Raises:
-        InputError: there is no engine of that name.
+        InputError: there is no engine of that name, or it is no engine.
     """
+    if isinstance(engine, type) or not isinstance(engine, str | Engine):
+        names = ", ".join(["auto", *ENGINES])
+        raise InputError(message("`engine` must be a name or an engine", found=repr(engine), allowed=names))
     if engine == "auto":
         candidates, asked = list(ENGINES.values()), "the fastest that can do this job"
     else:

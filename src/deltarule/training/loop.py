@@ -100,7 +100,7 @@ class Training(Iterator[EpochReport]):
             validation_loss=None if validation is None else self._mean_loss(validation),
             metrics=self._metrics(self.job.rows),
             validation_metrics={} if validation is None else self._metrics(validation),
-            learning_rate=self._learning_rate(),
+            learning_rate=self.job.learning_rate,
             seconds=seconds,
             step_losses=sums.step_losses,
         )
@@ -140,12 +140,8 @@ class Training(Iterator[EpochReport]):
         """Go back to the best parameters known, and warn."""
         restored = self._guard.restore(self.engine, self.job, self.state)
         self.history.restored_epoch = restored
-        stop = self._finish(diverged(epoch, self._learning_rate()))
+        stop = self._finish(diverged(epoch, self.job.learning_rate))
         warnings.warn(stop.message, DivergenceWarning, stacklevel=5)
-
-    def _learning_rate(self) -> float | tuple[float, ...]:
-        rate = self.job.optimizer.learning_rate
-        return float(rate) if isinstance(rate, int | float) else tuple(map(float, rate))
 
     def _finish(self, stop: Stop) -> Stop:
         """End the run; the network gets the best parameters back where early stopping keeps them."""

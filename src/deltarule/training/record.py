@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from math import isfinite
 from typing import Any
+
+import numpy as np
 
 from deltarule.engines.base import Job
 from deltarule.training.reports import History
@@ -19,12 +22,12 @@ def settings_record(job: Job, settings: Settings) -> dict[str, Any]:
         "penalties": [_fields_of(penalty) for penalty in job.objective.penalties],
         "optimizer": _fields_of(job.optimizer),
         "rows": plan.n,
-        "batch_size": plan.n if plan.batch_size is None else min(plan.batch_size, plan.n),
+        "batch_size": plan.n if plan.batch_size is None else min(int(plan.batch_size), plan.n),
         "shuffle": plan.shuffle,
         "remainder": plan.remainder,
         "own_batches": plan.own is not None,
         "seed": plan.seed,
-        "epochs": settings.epochs,
+        "epochs": int(settings.epochs),
     }
 
 
@@ -36,7 +39,7 @@ def outcome_record(history: History) -> dict[str, Any]:
         "epochs_trained": len(history.epochs),
         "restored_epoch": history.restored_epoch,
         "loss_of_last_epoch": None if last is None else last.loss,
-        "validation_loss_of_last_epoch": None if last is None else last.validation_loss,
+        "validation_loss_of_last_epoch": None if last is None else _plain(last.validation_loss),
         "stop": None if history.stop is None else history.stop.message,
     }
 
@@ -49,8 +52,11 @@ def _fields_of(record: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> bool | int | float | str | list[float] | None:
-    if isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list | tuple):
-        return [float(number) for number in value]
-    return None
+    """The value as JSON, which has no infinity and no NaN; None for what JSON cannot hold."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list | tuple | np.ndarray):
+        return [float(number) for number in np.ravel(value)]
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value if isinstance(value, bool | int | float | str) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from deltarule.core.arrays import NON_NEGATIVE, POSITIVE, REALS, Array, require_integer, require_number
 from deltarule.core.metrics import Metric
@@ -16,6 +16,7 @@ from deltarule.training.stopping import EarlyStopping
 Callback: TypeAlias = Callable[[EpochReport], bool | None]
 
 
+@runtime_checkable
 class TargetScaler(Protocol):
     """Turns scaled targets, (n, k), back into their own units."""
 
@@ -56,11 +57,25 @@ class Settings:
             require_number("target_loss", self.target_loss, REALS)
         if self.time_limit is not None:
             require_number("time_limit", self.time_limit, POSITIVE)
+        self._require_records()
         if self.early_stopping is not None and self.validation is None:
             hint = "Try validation=0.2, or validation=(X_val, y_val)."
             raise InputError(
                 message("`early_stopping` needs validation rows to watch", found="none", hint=hint)
             )
+
+    def _require_records(self) -> None:
+        """Refuse what cannot do what it is there for, before the first epoch."""
+        if not isinstance(self.early_stopping, EarlyStopping | None):
+            found, hint = repr(self.early_stopping), "Try dr.EarlyStopping(patience=10)."
+            raise InputError(message("`early_stopping` must be a dr.EarlyStopping", found=found, hint=hint))
+        scaler = self.target_scaler
+        if isinstance(scaler, type) or not isinstance(scaler, TargetScaler | None):
+            hint = "Try dr.Standardizer.fit(y)."
+            raise InputError(message("`target_scaler` must have `inverse`", found=repr(scaler), hint=hint))
+        for callback in self.callbacks:
+            if not callable(callback):
+                raise InputError(message("each of the `callbacks` must be a function", found=repr(callback)))
 
     @property
     def watches_epochs(self) -> bool:
