@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deltarule.core.activations import ACTIVATIONS, Activation
 from deltarule.core.architecture import Architecture
-from deltarule.core.arrays import OPEN_UNIT, Array, Interval, require_integer, require_number
+from deltarule.core.arrays import Array, Interval, require_integer
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.objective import Rows
 from deltarule.core.optimizers import OPTIMIZERS, Optimizer
@@ -41,8 +41,9 @@ def record(registry: Registry[Found], given: str | Found) -> Found:
     """
     if isinstance(given, str):
         return registry.find(given)
-    if isinstance(given, type) or not isinstance(given, _WithName):
-        hint = f"Try {given.__name__}(...)." if isinstance(given, type) else ""
+    unknown: object = given  # the caller's own code may have no types
+    if isinstance(unknown, type) or not isinstance(unknown, _WithName):
+        hint = f"Try {unknown.__name__}(...)." if isinstance(unknown, type) else ""
         names = ", ".join(registry)
         raise InputError(
             message(
@@ -52,7 +53,7 @@ def record(registry: Registry[Found], given: str | Found) -> Found:
     return given
 
 
-def several(name: str, given: Iterable[Entry]) -> tuple[Entry, ...]:
+def several(name: str, given: Iterable[Entry] | None) -> tuple[Entry, ...]:
     """Return the entries of a list.
 
     Raises:
@@ -336,37 +337,6 @@ def _shape_hint(name: str, shape: tuple[int, ...], columns: int) -> str:
     if name.endswith("y") and columns > 1 and len(shape) == 1:
         return f"For {columns} classes try dr.one_hot(y)."
     return "Give one number per row." if name.endswith("sample_weight") else ""
-
-
-def validation_arrays(
-    validation: Sequence[ArrayLike | None],
-) -> tuple[ArrayLike, ArrayLike, ArrayLike | None, ArrayLike | None]:
-    """Return X, y, sample weights or None, offset or None.
-
-    Raises:
-        InputError: there are fewer than two or more than four arrays.
-    """
-    given = several("validation", validation)
-    if not 2 <= len(given) <= 4 or given[0] is None or given[1] is None:
-        raise InputError(
-            message(
-                "`validation` must be a fraction, or (X, y) with sample_weight and offset behind if needed",
-                found=f"{len(given)} arrays",
-            )
-        )
-    sample_weight, offset = (*given[2:], None, None)[:2]
-    return given[0], given[1], sample_weight, offset
-
-
-def require_fraction(fraction: float, n: int) -> None:
-    """Refuse a validation fraction that leaves one of the two parts empty.
-
-    Raises:
-        InputError: the fraction is not between 0 and 1, or there is only one row.
-    """
-    require_number("validation", fraction, OPEN_UNIT)
-    if n < 2:
-        raise InputError(message("a validation fraction needs at least 2 rows", found=str(n)))
 
 
 def one_hot(y: ArrayLike, classes: Sequence[object] | NDArray[np.generic] | None = None) -> Array:

@@ -38,7 +38,7 @@ class LayerArrays(Sequence["Array | None"]):
         view, array = self._fitting(layer, values)
         view[:] = array
 
-    def _fitting(self, layer: int, values: ArrayLike) -> tuple[Array, Array]:
+    def _fitting(self, layer: int | slice, values: ArrayLike) -> tuple[Array, Array]:
         """Return the view of a layer, and the values for it once they are known to fit."""
         where = f"`{self._name}[{layer}]`"
         if isinstance(layer, slice):
@@ -71,10 +71,11 @@ class LayerArrays(Sequence["Array | None"]):
         Raises:
             InputError: there are not as many values as layers, or one does not fit.
         """
-        count = len(values) if isinstance(values, Sequence | np.ndarray) else "no list"
-        if count != len(self):
+        given: object = values
+        if not isinstance(given, Sequence | np.ndarray) or len(given) != len(self):
+            found = f"{len(given)}" if isinstance(given, Sequence | np.ndarray) else repr(given)
             raise InputError(
-                message(f"`{self._name}` must have one entry per layer, {len(self)}", found=str(count))
+                message(f"`{self._name}` must have one entry per layer, {len(self)}", found=found)
             )
         pairs = [self._fitting(layer, value) for layer, value in enumerate(values) if value is not None]
         for view, array in pairs:

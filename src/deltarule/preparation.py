@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike
 
 from deltarule import inputs
 from deltarule.core.architecture import Architecture
-from deltarule.core.arrays import Array, require_choice
+from deltarule.core.arrays import OPEN_UNIT, Array, require_choice, require_number
 from deltarule.core.initializers import symmetric_units
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Reduction, Rows
 from deltarule.core.penalties import Penalty
 from deltarule.data.splitting import split_rows
-from deltarule.errors import SymmetryWarning
+from deltarule.errors import InputError, SymmetryWarning, message
 
 Validation: TypeAlias = float | Sequence[ArrayLike | None]
 
@@ -69,13 +69,32 @@ def divide(
     if validation is None:
         return rows, None
     if isinstance(validation, float | int | np.number):
-        inputs.require_fraction(validation, len(rows.X))
+        _require_fraction(validation, len(rows.X))
         kept, held_out = (rows.take(part) for part in split_rows(len(rows.X), float(validation), seed))
         inputs.require_weights(kept.w)
         inputs.require_weights(held_out.w, "validation ")
         return kept, held_out
-    X, y, sample_weight, offset = inputs.validation_arrays(validation)
+    X, y, sample_weight, offset = _validation_arrays(validation)
     return rows, rows_for(objective, rows.X.dtype, X, y, sample_weight, offset, "validation ")
+
+
+def _require_fraction(fraction: float, n: int) -> None:
+    """Refuse a validation fraction that leaves one of the two parts empty."""
+    require_number("validation", fraction, OPEN_UNIT)
+    if n < 2:
+        raise InputError(message("a validation fraction needs at least 2 rows", found=str(n)))
+
+
+def _validation_arrays(
+    validation: Sequence[ArrayLike | None],
+) -> tuple[ArrayLike, ArrayLike, ArrayLike | None, ArrayLike | None]:
+    """Return X, y, sample weights or None, offset or None."""
+    given = inputs.several("validation", validation)
+    if not 2 <= len(given) <= 4 or given[0] is None or given[1] is None:
+        asked = "`validation` must be a fraction, or (X, y) with sample_weight and offset behind if needed"
+        raise InputError(message(asked, found=f"{len(given)} entries"))
+    sample_weight, offset = (*given[2:], None, None)[:2]
+    return given[0], given[1], sample_weight, offset
 
 
 def warn_of_symmetry(architecture: Architecture, theta: Array) -> None:

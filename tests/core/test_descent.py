@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import deltarule as dr
 
@@ -21,9 +20,7 @@ def test_the_parabola_has_a_closed_form(start: float, rate: float, steps: int) -
 
 
 def test_the_paraboloid_of_the_lecture() -> None:
-    path = dr.descend(
-        lambda x: float(x @ x), lambda x: 2.0 * x, [10.0, 10.0], learning_rate=0.3, steps=7
-    )
+    path = dr.descend(lambda x: float(x @ x), lambda x: 2.0 * x, [10.0, 10.0], learning_rate=0.3, steps=7)
     expected = [10.0, 4.0, 1.6, 0.64, 0.256, 0.1024, 0.04096, 0.016384]
     np.testing.assert_allclose(path.points, np.column_stack([expected, expected]), rtol=1e-12)
     np.testing.assert_allclose(path.values[:3], [200.0, 32.0, 5.12], rtol=1e-12)

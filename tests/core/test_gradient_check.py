@@ -79,7 +79,9 @@ def test_a_broken_loss_slope_is_found_everywhere(loss: Loss) -> None:
     ("layer", "place", "name"),
     [(0, (2, 1), "weights[0][2, 1]"), (1, (3, 0), "weights[1][3, 0]"), (2, (0, 1), "weights[2][0, 1]")],
 )
-def test_the_worst_entry_is_named(monkeypatch: pytest.MonkeyPatch, layer: int, place: tuple, name: str) -> None:
+def test_the_worst_entry_is_named(
+    monkeypatch: pytest.MonkeyPatch, layer: int, place: tuple, name: str
+) -> None:
     right = equations.weight_sums
 
     def wrong(steps: list, deltas: list) -> list:

@@ -80,7 +80,11 @@ def test_gradient_of_eight_layers_of_different_activations() -> None:
 
 @each_pair
 def test_float32_gradient_agrees_with_float64(loss: Loss, output: Activation) -> None:
-    for k in (2, 3, 5):  # softmax of one output is saturated: its loss is the logarithm of the smallest number
+    for k in (
+        2,
+        3,
+        5,
+    ):  # softmax of one output is saturated: its loss is the logarithm of the smallest number
         narrow = problem(loss, output, k, n=8, weighted=True, shifted=True).astype(np.float32)
         wide = narrow.astype(np.float64)
         assert relative_error(narrow.gradient(), wide.gradient(), floor=0.1) < 2e-5
@@ -179,7 +183,11 @@ def test_a_copied_or_pickled_network_still_knows_its_pairs(
 ) -> None:
     """The fused forms and the refusals go by the record, so a copy must have the same record."""
     case = problem(loss, output, 2)
-    net, X, y = network_of(case), 30.0 * case.rows.X, case.rows.y  # saturated, where only fused forms are exact
+    net, X, y = (
+        network_of(case),
+        30.0 * case.rows.X,
+        case.rows.y,
+    )  # saturated, where only fused forms are exact
     twin = travel(net)
     expected, found = (each.gradients(X, y, loss=loss) for each in (net, twin))
     assert found.objective == expected.objective
@@ -191,6 +199,5 @@ def test_a_copied_or_pickled_network_still_knows_its_pairs(
 
 def test_pairs_cover_every_promised_loss() -> None:
     assert {loss.name for loss, _ in PAIRS} >= set(
-        "mean_squared_error half_squared_error sum_squared_error absolute_error huber "
-        "binary_cross_entropy cross_entropy poisson".split()
+        ["mean_squared_error", "half_squared_error", "sum_squared_error", "absolute_error", "huber", "binary_cross_entropy", "cross_entropy", "poisson"]
     )

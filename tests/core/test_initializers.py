@@ -82,7 +82,11 @@ def test_draws_have_the_shape_that_was_asked_for(initializer: Initializer) -> No
 
 @each_initializer
 def test_float32_networks_start_from_the_same_numbers(initializer: Initializer) -> None:
-    common = {"activations": ["tanh", "identity"], "initializer": initializer, "bias_initializer": initializer}
+    common = {
+        "activations": ["tanh", "identity"],
+        "initializer": initializer,
+        "bias_initializer": initializer,
+    }
     wide = dr.Network([4, 3, 2], seed=6, **common)
     narrow = dr.Network([4, 3, 2], seed=6, dtype="float32", **common)
     assert narrow.theta.dtype == np.float32

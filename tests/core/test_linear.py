@@ -74,7 +74,9 @@ def test_a_singular_problem_has_the_shortest_solution() -> None:
     twice = np.column_stack([X[:, 0], X[:, 0]])
     model = dr.least_squares(twice, Y[:, 0])
     assert model.weights[0, 0] == pytest.approx(model.weights[1, 0], rel=1e-10)
-    np.testing.assert_allclose(model.predict(twice), dr.least_squares(X[:, :1], Y[:, 0]).predict(X[:, :1]), rtol=1e-9)
+    np.testing.assert_allclose(
+        model.predict(twice), dr.least_squares(X[:, :1], Y[:, 0]).predict(X[:, :1]), rtol=1e-9
+    )
 
 
 def test_rows_must_agree() -> None:
@@ -86,8 +88,6 @@ def test_rows_must_agree() -> None:
 def test_a_network_without_hidden_layer_converges_to_it(weights: np.ndarray | None) -> None:
     net = dr.Network([3, 2], ["identity"])
     model = dr.least_squares(X, Y, sample_weight=weights)
-    net.train(
-        X, Y, sample_weight=weights, optimizer=dr.SGD(0.2, momentum=0.5), batch_size=None, epochs=400
-    )
+    net.train(X, Y, sample_weight=weights, optimizer=dr.SGD(0.2, momentum=0.5), batch_size=None, epochs=400)
     np.testing.assert_allclose(net.weights[0], model.weights, rtol=1e-10)
     np.testing.assert_allclose(net.biases[0], model.bias, rtol=1e-10)

@@ -104,7 +104,9 @@ def test_the_pairs_that_cancel_are_fused() -> None:
 
 
 @each_pair
-def test_delta_is_zero_and_the_loss_least_where_the_prediction_is_right(loss: Loss, output: Activation) -> None:
+def test_delta_is_zero_and_the_loss_least_where_the_prediction_is_right(
+    loss: Loss, output: Activation
+) -> None:
     """Where ŷ = y the delta is zero, and moving z away does not help."""
     rng = np.random.default_rng(3)
     for k in OUTPUTS:
@@ -259,7 +261,9 @@ def test_every_promised_loss_has_an_independent_formula() -> None:
         ("poisson", [0.0], [3.0], 3.0, [1.0]),
     ],
 )
-def test_numbers_by_hand(name: str, y: list[float], y_hat: list[float], value: float, slope: list[float]) -> None:
+def test_numbers_by_hand(
+    name: str, y: list[float], y_hat: list[float], value: float, slope: list[float]
+) -> None:
     target, prediction = np.array([y]), np.array([y_hat])
     assert LOSSES[name].value(target, prediction)[0] == pytest.approx(value, rel=1e-14)
     np.testing.assert_allclose(LOSSES[name].slope(target, prediction)[0], slope, rtol=1e-14)
@@ -275,7 +279,8 @@ def test_soft_targets_need_not_sum_to_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["mean_squared_error", "half_squared_error", "sum_squared_error", "absolute_error", "huber", "poisson"]
+    "name",
+    ["mean_squared_error", "half_squared_error", "sum_squared_error", "absolute_error", "huber", "poisson"],
 )
 def test_a_perfect_prediction_costs_nothing(name: str) -> None:
     y = np.array([[0.5, 2.0, 7.0]])

@@ -16,9 +16,9 @@ THEIRS = {
     "mean_squared_error": sk.mean_squared_error,
     "mae": sk.mean_absolute_error,
     "r2": sk.r2_score,
-    "sum_squared_error": lambda y, y_hat, sample_weight: y.shape[1]
-    * sample_weight.sum()
-    * sk.mean_squared_error(y, y_hat, sample_weight=sample_weight),
+    "sum_squared_error": lambda y, y_hat, sample_weight: (
+        y.shape[1] * sample_weight.sum() * sk.mean_squared_error(y, y_hat, sample_weight=sample_weight)
+    ),
 }
 
 
@@ -33,7 +33,9 @@ def draw(k: int, seed: int = 0) -> tuple[Array, Array, Array]:
 @pytest.mark.parametrize("name", THEIRS)
 def test_against_scikit_learn(name: str, k: int) -> None:
     y, y_hat, w = draw(k)
-    assert METRICS[name].value(y, y_hat, w) == pytest.approx(THEIRS[name](y, y_hat, sample_weight=w), rel=1e-12)
+    assert METRICS[name].value(y, y_hat, w) == pytest.approx(
+        THEIRS[name](y, y_hat, sample_weight=w), rel=1e-12
+    )
 
 
 def test_rmse_of_one_output_is_scikit_learns() -> None:
@@ -73,7 +75,9 @@ def test_a_perfect_prediction(metric: Metric) -> None:
     y = dr.one_hot(np.arange(12) % 3)
     assert metric.value(y, y, np.ones(12)) == (1.0 if metric.higher_is_better else 0.0)
     assert metric.formula
-    assert isinstance(metric.value(y.astype(np.float32), y.astype(np.float32), np.ones(12, np.float32)), float)
+    assert isinstance(
+        metric.value(y.astype(np.float32), y.astype(np.float32), np.ones(12, np.float32)), float
+    )
 
 
 def test_one_hot() -> None:

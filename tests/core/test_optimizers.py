@@ -210,7 +210,7 @@ def test_adams_first_step_has_the_length_of_its_rate() -> None:
         (lambda: Adam(epsilon_form="before"), "epsilon_form"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused_by_name(make, name: str) -> None:  # noqa: ANN001
+def test_settings_that_make_no_sense_are_refused_by_name(make, name: str) -> None:
     with pytest.raises(dr.InputError, match=f"`{name}` must"):
         make()
 

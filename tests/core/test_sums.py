@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS, Activation
@@ -163,7 +162,10 @@ def test_a_batch_without_weight_is_skipped(optimizer: Optimizer) -> None:
     """Parameters, optimizer state and step counter are untouched, though momentum would move them."""
     case = problem(*POISSON, 2, n=6, penalties=(dr.L2(0.5),))
     case = case.of(with_weights(case.rows, np.array([1.0, 2.0, 0.0, 0.0, 1.0, 0.0])))
-    with_empty, without = job_of(case, optimizer, [[0, 1], [2, 3], [4, 5]]), job_of(case, optimizer, [[0, 1], [4, 5]])
+    with_empty, without = (
+        job_of(case, optimizer, [[0, 1], [2, 3], [4, 5]]),
+        job_of(case, optimizer, [[0, 1], [4, 5]]),
+    )
     first, second = state_of(with_empty, case.theta), state_of(without, case.theta)
     for job, state in ((with_empty, first), (without, second)):
         REFERENCE.run_epochs(job, state, 3, [])
@@ -227,12 +229,16 @@ def test_training_on_weights_is_training_on_repeated_rows(batch_size: int | None
 @each_dtype
 @each_optimizer
 def test_training_keeps_the_dtype(optimizer: Optimizer, dtype: type[np.floating]) -> None:
-    case = problem(*POISSON, 2, n=6, weighted=True, shifted=True, penalties=(dr.L1(0.01), dr.L2(0.01))).astype(dtype)
+    case = problem(
+        *POISSON, 2, n=6, weighted=True, shifted=True, penalties=(dr.L1(0.01), dr.L2(0.01))
+    ).astype(dtype)
     job = Job(case.objective, optimizer, case.rows, BatchPlan(6, 2))
     state = state_of(job, case.theta)
     REFERENCE.run_epochs(job, state, 3, [])
     assert state.theta.dtype == dtype
-    assert all(values.dtype == dtype for values in state.optimizer.values() if values.shape == state.theta.shape)
+    assert all(
+        values.dtype == dtype for values in state.optimizer.values() if values.shape == state.theta.shape
+    )
     assert case.gradient().dtype == dtype
     predicted = REFERENCE.predict(case.objective.architecture, state.theta, case.rows.X, case.rows.offset)
     assert predicted.dtype == dtype

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import pi, sqrt
-from typing import TypeAlias, cast
+from typing import Any, SupportsIndex, TypeAlias, cast
 
 import numpy as np
 from scipy.special import expit, ndtr, softmax
@@ -64,6 +64,16 @@ class Activation:
             raise InputError(
                 f"The activation {self.name!r} needs a slope(z, a) or a pull_back(z, a, d_a), one of the two."
             )
+
+    def __deepcopy__(self, memo: object) -> Activation:
+        """A record is never changed, and losses know their pairs by the record itself."""
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """A registered record is pickled by name, so that it arrives as the same record."""
+        if ACTIVATIONS.get(self.name) is self:
+            return _registered, (self.name,)
+        return super().__reduce_ex__(protocol)
 
     def derivative(self, z: Array, a: Array, d_a: Array) -> Array:
         """Return ∂ℓ/∂z, given d_a = ∂ℓ/∂a; all arrays are (n, o)."""
@@ -180,6 +190,12 @@ def _softmax_pull_back(z: Array, a: Array, d_a: Array) -> Array:
 
 
 ACTIVATIONS: Registry[Activation] = Registry("activation")
+
+
+def _registered(name: str) -> Activation:
+    return ACTIVATIONS.find(name)
+
+
 
 IDENTITY = ACTIVATIONS.register(
     Activation("identity", _identity, _identity_slope, formula=r"z", slope_formula=r"1"), "linear"

@@ -6,7 +6,9 @@ it is counted, not judged.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf, isnan, nan
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +22,8 @@ H = float(np.finfo(np.float64).eps) ** (1.0 / 3.0)
 ENTRIES_PER_LAYER = 200
 
 
-class WorstEntry(NamedTuple):
-    """The parameter whose two derivatives differ most: layer from 1, name as in code, both numbers."""
+class Entry(NamedTuple):
+    """One parameter: its layer from 1, its name as in code, both derivatives; NaN for one at a kink."""
 
     layer: int
     name: str
@@ -44,7 +46,7 @@ class GradientCheck:
     """The result of a gradient check; ``print(check)`` says it in words."""
 
     layers: tuple[LayerCheck, ...]
-    worst: WorstEntry
+    worst: Entry | None
     tolerance: float
 
     @property
@@ -71,10 +73,11 @@ class GradientCheck:
                 f"  layer {layer.layer}: relative error {layer.relative_error:.2e} "
                 f"over {layer.entries} entries{skipped}"
             )
-        lines.append(
-            f"  worst entry: {self.worst.name} of layer {self.worst.layer}, "
-            f"derived {self.worst.derived:.10g}, numeric {self.worst.numeric:.10g}"
-        )
+        if self.worst is not None:
+            lines.append(
+                f"  worst entry: {self.worst.name} of layer {self.worst.layer}, "
+                f"derived {self.worst.derived:.10g}, numeric {self.worst.numeric:.10g}"
+            )
         return "\n".join(lines)
 
 
@@ -82,46 +85,42 @@ def check(
     objective: Objective, theta: Array, rows: Rows, tolerance: float, rng: np.random.Generator
 ) -> GradientCheck:
     """Compare ∂J/∂theta with (J(θ + h) - J(θ - h)) / 2h at up to 200 entries of each layer."""
-    theta = theta.astype(np.float64)
     with np.errstate(all="ignore"):
         derived = objective.gradient(theta, objective.sums(theta, rows))
-        layers: list[LayerCheck] = []
-        worst: list[WorstEntry] = []
-        for layer, place in enumerate(objective.architecture.places, start=1):
-            entries = np.arange(place.W.start, place.b.stop)
-            if len(entries) > ENTRIES_PER_LAYER:
-                entries = np.sort(rng.choice(entries, ENTRIES_PER_LAYER, replace=False))
-            layers.append(_check_layer(objective, theta, rows, layer, entries, derived, tolerance, worst))
-    return GradientCheck(tuple(layers), max(worst, key=_difference), tolerance)
+        rounding = 10.0 * H * H * abs(objective.value(theta, *objective.losses(theta, rows)))
+        entries = [
+            Entry(layer, name, float(derived[p]), _central_difference(objective, theta, rows, p))
+            for p, layer, name in _chosen(objective.architecture, rng)
+        ]
+        numbers = range(1, objective.architecture.n_layers + 1)
+        layers = [_judge(n, [e for e in entries if e.layer == n], tolerance, rounding) for n in numbers]
+    smooth = [entry for entry in entries if not isnan(entry.numeric)]
+    worst = max(smooth, key=lambda entry: abs(entry.derived - entry.numeric), default=None)
+    return GradientCheck(tuple(layers), worst, tolerance)
 
 
-def _check_layer(
-    objective: Objective,
-    theta: Array,
-    rows: Rows,
-    layer: int,
-    entries: Array,
-    derived: Array,
-    tolerance: float,
-    worst: list[WorstEntry],
-) -> LayerCheck:
-    """Judge one layer by the norm of its differences; append its worst entry."""
-    slopes = [_central_difference(objective, theta, rows, int(entry)) for entry in entries]
-    smooth = np.array([slope is not None for slope in slopes])
-    numeric = np.array([slope for slope in slopes if slope is not None])
-    g = derived[entries[smooth]]
+def _chosen(architecture: Architecture, rng: np.random.Generator) -> Iterator[tuple[int, int, str]]:
+    """The place in theta, layer and name of every parameter to be checked."""
+    for layer, place in enumerate(architecture.places, start=1):
+        places = np.arange(place.W.start, place.b.stop)
+        if len(places) > ENTRIES_PER_LAYER:
+            places = np.sort(rng.choice(places, ENTRIES_PER_LAYER, replace=False))
+        for p in places.tolist():
+            yield p, layer, parameter_name(architecture, p)
+
+
+def _judge(layer: int, entries: list[Entry], tolerance: float, rounding: float) -> LayerCheck:
+    """Judge one layer by the norm of its differences; a non-finite derivative is never right."""
+    smooth = [(entry.derived, entry.numeric) for entry in entries if not isnan(entry.numeric)]
+    g, numeric = np.array(smooth).reshape(-1, 2).T
     difference, size = np.linalg.norm(g - numeric), np.linalg.norm(g) + np.linalg.norm(numeric)
-    rounding = 10.0 * H * H * abs(objective.value(theta, *objective.losses(theta, rows))) * len(g) ** 0.5
-    for entry, mine, other in zip(entries[smooth], g, numeric, strict=True):
-        name = parameter_name(objective.architecture, int(entry))
-        worst.append(WorstEntry(layer, name, float(mine), float(other)))
-    ok = bool(difference <= tolerance * size + rounding)
     relative = 0.0 if difference == 0.0 else float(difference / size)
-    return LayerCheck(layer, relative, len(g), int(np.sum(~smooth)), ok)
+    ok = bool(difference <= tolerance * size + rounding * len(g) ** 0.5)
+    return LayerCheck(layer, relative, len(g), len(entries) - len(g), ok)
 
 
-def _central_difference(objective: Objective, theta: Array, rows: Rows, entry: int) -> float | None:
-    """(J(θ + h) - J(θ - h)) / 2h along one parameter, or None where it crosses a kink."""
+def _central_difference(objective: Objective, theta: Array, rows: Rows, entry: int) -> float:
+    """(J(θ + h) - J(θ - h)) / 2h along one parameter; NaN where it crosses a kink."""
     step = H * max(1.0, abs(theta[entry]))
     values, passes = [], []
     for sign in (1.0, -1.0):
@@ -131,8 +130,9 @@ def _central_difference(objective: Objective, theta: Array, rows: Rows, entry: i
         passes.append(steps)
         values.append(objective.value(moved, *objective.losses(moved, rows)))
     if _crosses_kink(objective, rows, *passes):
-        return None
-    return (values[0] - values[1]) / (2.0 * step)
+        return nan
+    slope = (values[0] - values[1]) / (2.0 * step)
+    return inf if isnan(slope) else slope
 
 
 def _crosses_kink(objective: Objective, rows: Rows, above: list[Step], below: list[Step]) -> bool:
@@ -157,8 +157,3 @@ def parameter_name(architecture: Architecture, entry: int) -> str:
         if entry < place.b.stop:
             return f"biases[{layer}][{entry - place.b.start}]"
     raise IndexError(entry)
-
-
-def _difference(entry: WorstEntry) -> float:
-    difference = abs(entry.derived - entry.numeric)
-    return difference if difference == difference else float("inf")

@@ -30,8 +30,8 @@ class Job:
     @property
     def learning_rate(self) -> float | tuple[float, ...]:
         """One number, or one per layer."""
-        rate = self.optimizer.learning_rate
-        return float(rate) if np.ndim(rate) == 0 else tuple(float(r) for r in np.ravel(rate))
+        rates = np.asarray(self.optimizer.learning_rate, dtype=np.float64)
+        return float(rates) if rates.ndim == 0 else tuple(rates.tolist())
 
     def rate(self) -> Rate:
         """The learning rate of a step: one number, or a vector like theta where layers differ."""

@@ -66,14 +66,18 @@ class Settings:
 
     def _require_records(self) -> None:
         """Refuse what cannot do what it is there for, before the first epoch."""
-        if not isinstance(self.early_stopping, EarlyStopping | None):
-            found, hint = repr(self.early_stopping), "Try dr.EarlyStopping(patience=10)."
-            raise InputError(message("`early_stopping` must be a dr.EarlyStopping", found=found, hint=hint))
-        scaler = self.target_scaler
+        rule: object = self.early_stopping
+        if not isinstance(rule, EarlyStopping | None):
+            hint = "Try dr.EarlyStopping(patience=10)."
+            raise InputError(
+                message("`early_stopping` must be a dr.EarlyStopping", found=repr(rule), hint=hint)
+            )
+        scaler: object = self.target_scaler
         if isinstance(scaler, type) or not isinstance(scaler, TargetScaler | None):
             hint = "Try dr.Standardizer.fit(y)."
             raise InputError(message("`target_scaler` must have `inverse`", found=repr(scaler), hint=hint))
-        for callback in self.callbacks:
+        callbacks: tuple[object, ...] = self.callbacks
+        for callback in callbacks:
             if not callable(callback):
                 raise InputError(message("each of the `callbacks` must be a function", found=repr(callback)))
 
