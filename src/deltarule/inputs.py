@@ -53,15 +53,15 @@ def record(registry: Registry[Found], given: str | Found) -> Found:
     return given
 
 
-def several(name: str, given: Iterable[Entry] | None) -> tuple[Entry, ...]:
+def several(name: str, given: Iterable[Entry]) -> tuple[Entry, ...]:
     """Return the entries of a list.
 
     Raises:
         InputError: it is a single text, or no list at all.
     """
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        hint = f"Try [{given!r}]." if isinstance(given, str) else ""
-        raise InputError(message(f"`{name}` must be a list", found=repr(given), hint=hint))
+    unknown: object = given
+    if isinstance(unknown, str) or not isinstance(unknown, Iterable):
+        raise InputError(message(f"`{name}` must be a list", found=repr(given)))
     return tuple(given)
 
 
@@ -357,7 +357,12 @@ def one_hot(y: ArrayLike, classes: Sequence[object] | NDArray[np.generic] | None
     labels = np.asarray(y)
     if labels.ndim != 1:
         raise InputError(message("labels must have shape (n,)", found=f"shape {labels.shape}"))
-    known = np.unique(labels) if classes is None else np.asarray(several("classes", classes))
+    try:
+        known = np.unique(labels) if classes is None else np.asarray(several("classes", classes))
+    except TypeError as error:
+        raise InputError(
+            message("labels must be of one kind, so that they can be sorted", found=str(error))
+        ) from error
     matches = labels[:, np.newaxis] == known
     strangers = ~matches.any(axis=1)
     if strangers.any():

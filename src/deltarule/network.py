@@ -137,6 +137,8 @@ class Network:
         """Return a network with the same parameters in memory of its own."""
         return Network._of(NetworkParts(self._architecture, self._theta.copy()), self.training_record)
 
+    __copy__ = copy  # parameters in shared memory would be trained twice
+
     # -- one pass -----------------------------------------------------------------------------------------
 
     def forward(self, X: ArrayLike, offset: ArrayLike | None = None) -> list[Step]:

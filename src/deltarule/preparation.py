@@ -71,7 +71,7 @@ def divide(
     if isinstance(validation, float | int | np.number):
         _require_fraction(validation, len(rows.X))
         kept, held_out = (rows.take(part) for part in split_rows(len(rows.X), float(validation), seed))
-        inputs.require_weights(kept.w)
+        inputs.require_weights(kept.w, "training ")
         inputs.require_weights(held_out.w, "validation ")
         return kept, held_out
     X, y, sample_weight, offset = _validation_arrays(validation)
@@ -89,10 +89,11 @@ def _validation_arrays(
     validation: Sequence[ArrayLike | None],
 ) -> tuple[ArrayLike, ArrayLike, ArrayLike | None, ArrayLike | None]:
     """Return X, y, sample weights or None, offset or None."""
-    given = inputs.several("validation", validation)
+    given = tuple(validation) if isinstance(validation, list | tuple) else ()
     if not 2 <= len(given) <= 4 or given[0] is None or given[1] is None:
         asked = "`validation` must be a fraction, or (X, y) with sample_weight and offset behind if needed"
-        raise InputError(message(asked, found=f"{len(given)} entries"))
+        found = f"{len(given)} arrays" if given else type(validation).__name__
+        raise InputError(message(asked, found=found))
     sample_weight, offset = (*given[2:], None, None)[:2]
     return given[0], given[1], sample_weight, offset
 

@@ -11,7 +11,7 @@ from scipy.integrate import quad
 
 import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS, Activation
-from tests.cases.support import CASES, Case, after_epochs, cases, close, column, legacy, network
+from tests.cases.support import CASES, TOTAL, Case, after_epochs, cases, close, column, legacy, network
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +30,7 @@ def through_one_unit(activation: str | Activation, z: ArrayLike) -> tuple[Floats
     """Return a = φ(z) and φ′(z) of a unit with weight 1 and no bias."""
     net = network([activation], [[[1.0]]])
     X = column(z)
-    total = dr.Loss("total", value=lambda y, y_hat: y_hat.sum(axis=1), slope=lambda y, y_hat: np.ones_like(y))
-    g = net.gradients(X, np.zeros(len(X)), loss=total)
+    g = net.gradients(X, np.zeros(len(X)), loss=TOTAL)
     return net.predict(X)[:, 0], g.delta[0][:, 0]
 
 
@@ -197,8 +196,8 @@ SIN = CASES["intro.sin20.seed0"]
 
 def scaled_sine() -> tuple[Floats, Floats, dr.Standardizer, dr.Standardizer]:
     """The training rows, standardized, and the two scalers."""
-    x, t = dr.Standardizer.fit(SIN.inputs["Xtrain"]), dr.Standardizer.fit(SIN.inputs["Ttrain"])
-    return x.transform(SIN.inputs["Xtrain"]), t.transform(SIN.inputs["Ttrain"]), x, t
+    x, t = dr.Standardizer.fit(SIN.inputs["X_train"]), dr.Standardizer.fit(SIN.inputs["T_train"])
+    return x.transform(SIN.inputs["X_train"]), t.transform(SIN.inputs["T_train"]), x, t
 
 
 def notebook_settings(given: Any) -> dict[str, Any]:
@@ -224,9 +223,9 @@ def test_sine_curve_for_2000_epochs(case: Case) -> None:
         epochs=2000,
         metrics=["rmse"],
         target_scaler=t,
-        validation=(x.transform(given["Xtest"]), t.transform(given["Ttest"])),
+        validation=(x.transform(given["X_test"]), t.transform(given["T_test"])),
     )
-    before = [float(np.sqrt(np.mean((start - given["Ttrain"]) ** 2))), *history.metrics["rmse"]]
+    before = [float(np.sqrt(np.mean((start - given["T_train"]) ** 2))), *history.metrics["rmse"]]
     after = history.validation_metrics["rmse"]
     for epoch in (epoch for epoch in map(int, expected) if epoch < 2000):
         case.close([before[epoch], after[epoch]], expected[str(epoch)], str(epoch))
@@ -240,8 +239,8 @@ def test_sine_curve_for_100000_epochs(case: Case) -> None:
     net = tanh_network(given["V"], given["W"])
 
     def look() -> tuple[tuple[Floats, Floats], float]:
-        y = t.inverse(net.predict(x.transform(given["Xtest"])))
-        return both(net), float(np.sqrt(np.mean((y - given["Ttest"]) ** 2)))
+        y = t.inverse(net.predict(x.transform(given["X_test"])))
+        return both(net), float(np.sqrt(np.mean((y - given["T_test"]) ** 2)))
 
     run = net.training(X, T, **notebook_settings(given), epochs=given["epochs"])
     rows = expected["rmse_train_test_at_epoch"]
@@ -266,7 +265,7 @@ def test_equal_hidden_units_stay_equal(case: Case) -> None:
         history = net.train(X, T, **notebook_settings(given), epochs=given["epochs"], metrics=["rmse"])
     V, W = both(net)
     case.reaches(V=V, W=W, rmse_standardised=history.metrics["rmse"][-1])
-    assert bool(np.all(V == V[:, :1])) is case.expected["all_hidden_columns_identical"]
+    assert bool(np.all(V[:, :1] == V)) is case.expected["all_hidden_columns_identical"]
     assert np.all(W[1:] == W[1])
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 import deltarule as dr
-from tests.cases.support import CASES, Case, cases, column, network
+from tests.cases.support import CASES, TOTAL, Case, cases, column, network
 
 Floats = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def test_identity_network_becomes_least_squares(case: Case) -> None:
 
 @pytest.mark.parametrize("y", [TABLE["y"], [[1.0], [0.0], [1.0]]], ids=["soft targets", "labels"])
 def test_classification(y: list[list[float]]) -> None:
-    """With a sigmoid output the slides' gradients keep their form: dw2 = Σ a (ŷ - y), dW1 = Σ x (ŷ - y) w2ᵀ."""
+    """With a sigmoid output the gradients keep their form: dw2 = Σ a (ŷ - y), dW1 = Σ x (ŷ - y) w2ᵀ."""
     X, W1, w2 = np.array(TABLE["X"]), np.array(TABLE["W1"]), np.array(TABLE["w2"])
     net = network(["identity", "sigmoid"], [W1, w2])
     a = X @ W1
@@ -117,7 +117,6 @@ def test_a_layer_is_a_unit_per_column(case: Case) -> None:
 def test_chain_rule(case: Case) -> None:
     """F(x) = σ(3x² - 1) as two units of weight 1, the parabola being an activation of our own."""
     parabola = dr.Activation("3z² - 1", value=lambda z: 3.0 * z**2 - 1.0, slope=lambda z, a: 6.0 * z)
-    total = dr.Loss("total", value=lambda y, y_hat: y_hat.sum(axis=1), slope=lambda y, y_hat: np.ones_like(y))
     net = network([parabola, "sigmoid"], [[[1.0]], [[1.0]]])
-    g = net.gradients([[case.inputs["x"]]], [0.0], loss=total)
+    g = net.gradients([[case.inputs["x"]]], [0.0], loss=TOTAL)
     case.reaches(F=g.objective, dF_dx=g.delta[0])

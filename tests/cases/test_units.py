@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS
-from tests.cases.support import Case, cases, column, legacy, network, real_data
+from tests.cases.support import TOTAL, Case, cases, column, legacy, network, real_data
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +47,7 @@ def test_network_2_1_1(case: Case) -> None:
     assert [round(float(value[0, 0]), 3) for value in shown] == [
         printed[name] for name in ("h", "a", "y_hat", "delta_o", "delta_h")
     ]
+    assert round(float(del_W[0, 0]), 4) == printed["del_W"]
     np.testing.assert_allclose(del_w, printed["del_w"], rtol=0.016)  # printed from the rounded delta_h
 
 
@@ -116,7 +117,7 @@ def test_four_squared_errors(case: Case) -> None:
     y, y_hat = case.inputs["y"], case.inputs["y_hat"]
     net = network(["identity"], [[[1.0]]])
     for name, (loss, reduction) in SQUARED_ERRORS.items():
-        g = net.gradients(y_hat, y, loss=loss, reduction=reduction)  # type: ignore[arg-type]
+        g = net.gradients(y_hat, y, loss=loss, reduction=reduction)
         divisor = len(y) if reduction == "mean" else 1
         case.reaches(**{name: g.objective})
         case.close(g.delta[0][:, 0] / divisor, case.expected["grad_wrt_yhat"][name], name)
@@ -160,12 +161,11 @@ def test_gradient_of_one_record_is_an_outer_product(case: Case) -> None:
 @cases("mlp2.vanishing_gradient")
 def test_each_sigmoid_keeps_a_quarter_of_the_gradient(case: Case) -> None:
     """A chain of units with weight 1, each at z = 0, where the slope is largest."""
-    total = dr.Loss("total", value=lambda y, y_hat: y_hat.sum(axis=1), slope=lambda y, y_hat: np.ones_like(y))
     for layers, factor, percent in zip(
         case.inputs["layers"], case.expected["max_factor"], case.expected["reduction_percent"], strict=True
     ):
         chain = network(["sigmoid"] * layers, [[[1.0]]] * layers, [[0.0], *[[-0.5]] * (layers - 1)])
-        kept = chain.gradients([[0.0]], [0.0], loss=total).delta[0]
+        kept = chain.gradients([[0.0]], [0.0], loss=TOTAL).delta[0]
         case.close(kept, factor)
         case.close(100.0 * (1.0 - kept), percent)
 

@@ -1,4 +1,4 @@
-"""Random problems for every pair of loss and output activation, and numeric derivatives to judge gradients by."""
+"""Random problems for every pair of loss and output activation, and numeric derivatives to judge them by."""
 
 from __future__ import annotations
 

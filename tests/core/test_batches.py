@@ -123,7 +123,7 @@ def test_each_row_is_used_at_most_once(n: int, size: int, remainder: str, shuffl
 
 
 def test_the_example_of_the_article() -> None:
-    """700 rows in eights with the rest merged: 87 batches, the last of 12; 60 000 in 256: 234, the last 352."""
+    """700 rows in eights, the rest merged: 87 batches, the last of 12; 60 000 in 256: 234 and 352."""
     for n, size, count, last in ((700, 8, 87, 12), (60_000, 256, 234, 352)):
         batches = BatchPlan(n, size, remainder="merge").epoch(0)
         assert (len(batches), len(batches[-1])) == (count, last)

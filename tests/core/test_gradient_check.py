@@ -166,3 +166,17 @@ def test_a_float32_network_is_checked_in_float64_and_left_alone() -> None:
 def test_a_gradient_that_is_not_finite_does_not_pass() -> None:
     nowhere = Activation("nowhere", value=np.tanh, slope=lambda z, a: np.full_like(z, np.nan))
     assert not dr.check_gradients(network(nowhere), X, Y).ok
+
+
+def test_an_entry_that_is_not_a_number_is_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = equations.weight_sums
+
+    def wrong(steps: list, deltas: list) -> list:
+        dW = right(steps, deltas)
+        dW[0][1, 1] = np.nan
+        return dW
+
+    monkeypatch.setattr(equations, "weight_sums", wrong)
+    check = dr.check_gradients(network("tanh"), X, Y)
+    assert not check.ok
+    assert check.worst.name == "weights[0][1, 1]"

@@ -187,7 +187,7 @@ def test_apply_with_no_weight_changes_nothing_at_all() -> None:
 
 
 def test_one_epoch_of_batches_is_the_loop_by_hand() -> None:
-    """Each step divides by the weight of the rows it really used; the epoch's loss is Σwℓ/Σw before the steps."""
+    """A step divides by the weight of the rows it used; the epoch's loss is Σwℓ/Σw, before each step."""
     case = problem(*POISSON, 2, n=5, weighted=True, shifted=True, penalties=(dr.L2(0.1),))
     job = Job(case.objective, SGD(0.05), case.rows, BatchPlan(5, 2, shuffle=False), record_steps=True)
     state = state_of(job, case.theta)

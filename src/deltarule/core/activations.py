@@ -196,7 +196,6 @@ def _registered(name: str) -> Activation:
     return ACTIVATIONS.find(name)
 
 
-
 IDENTITY = ACTIVATIONS.register(
     Activation("identity", _identity, _identity_slope, formula=r"z", slope_formula=r"1"), "linear"
 )

@@ -95,7 +95,7 @@ def check(
         numbers = range(1, objective.architecture.n_layers + 1)
         layers = [_judge(n, [e for e in entries if e.layer == n], tolerance, rounding) for n in numbers]
     smooth = [entry for entry in entries if not isnan(entry.numeric)]
-    worst = max(smooth, key=lambda entry: abs(entry.derived - entry.numeric), default=None)
+    worst = max(smooth, key=_difference, default=None)
     return GradientCheck(tuple(layers), worst, tolerance)
 
 
@@ -157,3 +157,9 @@ def parameter_name(architecture: Architecture, entry: int) -> str:
         if entry < place.b.stop:
             return f"biases[{layer}][{entry - place.b.start}]"
     raise IndexError(entry)
+
+
+def _difference(entry: Entry) -> float:
+    """How far the two derivatives are apart; NaN is farther than any number."""
+    difference = abs(entry.derived - entry.numeric)
+    return inf if isnan(difference) else difference

@@ -36,6 +36,20 @@ def write_bytes(path: PathLike, data: bytes, error: type[DeltaruleError] = Model
         raise error(message(f"{quoted(path)} cannot be written: {problem}"))
 
 
+def require_writable(path: PathLike, error: type[DeltaruleError] = ModelFileError) -> None:
+    """Refuse what `write_bytes` could not write: to be asked before a long computation.
+
+    Raises:
+        DeltaruleError: `error`, with a sentence that names the path.
+    """
+    try:
+        problem = _problem(Path(os.path.realpath(path)))
+    except (OSError, ValueError) as reason:
+        problem = in_words(reason)
+    if problem:
+        raise error(message(f"{quoted(path)} cannot be written: {problem}"))
+
+
 def quoted(path: PathLike) -> str:
     """Return the path in quotes, with control characters made visible."""
     return repr(os.fspath(path))
@@ -57,7 +71,7 @@ def _problem(target: Path) -> str:
         return "it is a device or a pipe, not a regular file"
     if target.exists() and not os.access(target, os.W_OK):
         return "it exists and is write-protected"
-    return ""
+    return "" if os.access(target.parent, os.W_OK) else "its folder is write-protected"
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -21,7 +21,7 @@ from deltarule.core.optimizers import Optimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.columns import Label, Table
 from deltarule.data.tables import FrameLike, as_table, read_table
-from deltarule.data.targets import TargetTransform, Task, with_target
+from deltarule.data.targets import TargetTransform, with_target
 from deltarule.data.transforms import TableTransform
 from deltarule.engines.base import Engine
 from deltarule.errors import InputError, message
@@ -350,7 +350,8 @@ def _table_of(table: TableLike, text: Collection[str] = ()) -> Table:
 class TableTraining(Iterator[EpochReport]):
     """A run in progress: iterate over it for one report per epoch, then call `finish`.
 
-    `model` always has the current parameters and can be used at any time.
+    `model` always has the current parameters and can be used at any time; `table` holds the rows that have a
+    target, and `task` says what was concluded from it.
 
     >>> table = {"x": [0.0, 1.0, 2.0, 3.0, 4.0], "y": [1.0, 3.0, 5.0, 7.0, 9.0]}
     >>> training = TableModel.training(table, target="y", hidden=(), epochs=2, held_out=0.2, validation=0.0)
@@ -362,7 +363,7 @@ class TableTraining(Iterator[EpochReport]):
 
     def __init__(self, model: TableModel, run: Training, prepared: Prepared) -> None:
         self.model = model
-        self.task: Task = prepared.task
+        self.task, self.table = prepared.task, prepared.table
         self._run = run
         self._held_out = prepared.table.take(prepared.parts.held_out)
 

@@ -23,7 +23,7 @@ from deltarule.errors import InputError, TableError, message
 
 Auto = Literal["auto"]
 
-LEARNING_RATES = {"adam": 0.005, "sgd": 0.05}
+LEARNING_RATES = {"adam": 0.003, "sgd": 0.05}
 """For standardized inputs and batches of 32; other optimizers keep the rate of their own."""
 
 Indices = NDArray[np.intp]

@@ -18,7 +18,7 @@ from deltarule.errors import DivergenceWarning
 from deltarule.training.guard import DivergenceGuard, diverged, finite_epochs
 from deltarule.training.reports import EpochReport, History, Stop
 from deltarule.training.settings import Settings
-from deltarule.training.stopping import BestEpoch
+from deltarule.training.stopping import BestEpoch, plural
 
 SECONDS_PER_CHUNK = 0.05
 
@@ -42,33 +42,42 @@ class Training(Iterator[EpochReport]):
 
     def __next__(self) -> EpochReport:
         """Train one more epoch and return its report."""
-        if self._advance(1):
-            return self.history.epochs[-1]
-        raise StopIteration
+        done = len(self.history.epochs)
+        try:
+            self._advance(1)
+        except KeyboardInterrupt:
+            self.interrupt()
+        if len(self.history.epochs) == done:
+            raise StopIteration
+        return self.history.epochs[-1]
 
     def run(self) -> History:
         """Train to the end; epochs that nobody watches run in chunks of about 50 milliseconds."""
-        while self._advance(1 if self.settings.watches_epochs else self._chunk):
-            pass
+        try:
+            while self.history.stop is None:
+                self._advance(1 if self.settings.watches_epochs else self._chunk)
+        except KeyboardInterrupt:
+            self.interrupt()
         return self.history
 
     def interrupt(self) -> None:
         """End the run, as Ctrl-C does; with early stopping the network gets the best parameters back."""
-        if self.history.stop is None:
-            self._finish(Stop("interrupted", f"interrupted in epoch {self.state.epoch + 1}"))
-
-    def _advance(self, epochs: int) -> bool:
-        """Train some epochs, at most to the end of the run; say whether an epoch was completed."""
-        if self.history.stop is None and self.state.epoch >= self.settings.epochs:
-            self._finish(Stop("epochs", f"trained all {self.settings.epochs} epochs"))
         if self.history.stop is not None:
-            return False
-        done = len(self.history.epochs)
-        try:
-            self._train(min(epochs, self.settings.epochs - self.state.epoch))
-        except KeyboardInterrupt:
-            self.interrupt()
-        return len(self.history.epochs) > done
+            return
+        if not np.isfinite(self.state.theta).all():
+            self._go_back()
+        done, planned = len(self.history.epochs), self.settings.epochs
+        self._finish(Stop("interrupted", f"interrupted with {done} of {planned} epochs finished"))
+
+    def _advance(self, epochs: int) -> None:
+        """Train some epochs, at most to the end of the run."""
+        if self.history.stop is not None:
+            return
+        left = self.settings.epochs - self.state.epoch
+        if left > 0:
+            self._train(min(epochs, left))
+        else:
+            self._finish(Stop("epochs", _all_trained(self.settings.epochs)))
 
     def _train(self, epochs: int) -> None:
         """Train some epochs, report them and look whether to stop."""
@@ -134,14 +143,19 @@ class Training(Iterator[EpochReport]):
         limit, seconds = self.settings.time_limit, time.perf_counter() - self._start
         if limit is None or seconds < limit or self.state.epoch >= self.settings.epochs:
             return None
-        return Stop("time_limit", f"stopped after epoch {self.state.epoch}: {limit:g} seconds have passed")
+        return Stop(
+            "time_limit", f"stopped after epoch {self.state.epoch}: the time limit of {limit:g} s is over"
+        )
+
+    def _go_back(self) -> None:
+        """Give the network the best parameters known."""
+        self.history.restored_epoch = self._guard.restore(self.engine, self.job, self.state)
 
     def _stop_diverged(self, epoch: int) -> None:
         """Go back to the best parameters known, and warn."""
-        restored = self._guard.restore(self.engine, self.job, self.state)
-        self.history.restored_epoch = restored
+        self._go_back()
         stop = self._finish(diverged(epoch, self.job.learning_rate))
-        warnings.warn(stop.message, DivergenceWarning, stacklevel=5)
+        warnings.warn(stop.message, DivergenceWarning, stacklevel=6)  # the caller of Network.train
 
     def _finish(self, stop: Stop) -> Stop:
         """End the run; the network gets the best parameters back where early stopping keeps them."""
@@ -151,8 +165,8 @@ class Training(Iterator[EpochReport]):
             self.history.restored_epoch = best.epoch
         restored = self.history.restored_epoch
         if restored is not None:
-            kept = f"after epoch {restored}, the best one" if restored else "it started from"
-            stop = Stop(stop.kind, f"{stop.message}; the network has the parameters {kept}")
+            kept = f"had after epoch {restored}, the best known" if restored else "started from"
+            stop = Stop(stop.kind, f"{stop.message}; the network has the parameters it {kept}")
         self.history.stop = stop
         return stop
 
@@ -162,13 +176,21 @@ def _value(metric: Metric, y: Array, y_hat: Array, w: Array) -> float:
         return metric.value(y, y_hat, w)
 
 
+def _all_trained(epochs: int) -> str:
+    return f"trained all {epochs} epochs" if epochs > 1 else f"trained {plural(epochs, 'epoch')}"
+
+
 def _tolerance(settings: Settings, history: History) -> Stop | None:
     if settings.tol is None or len(history.epochs) < 2:
         return None
     last, change = history.epochs[-1].epoch, abs(history.epochs[-1].loss - history.epochs[-2].loss)
     if change >= settings.tol:
         return None
-    return Stop("tolerance", f"stopped after epoch {last}: the training loss changed by {change:.3g} < tol")
+    return Stop(
+        "tolerance",
+        f"stopped after epoch {last}: the training loss changed by {change:.3g}, "
+        f"less than tol={settings.tol:g}",
+    )
 
 
 def _target_loss(settings: Settings, report: EpochReport) -> Stop | None:

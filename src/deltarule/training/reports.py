@@ -107,7 +107,10 @@ class History:
         return min(finite)[1] if finite else None
 
     def columns(self) -> dict[str, list[float]]:
-        """Return one list per column: epoch, loss, penalty, validation loss, metrics and seconds."""
+        """Return one list per column: epoch, loss, penalty, validation loss, metrics, learning rate, seconds.
+
+        Where layers have learning rates of their own there is a column for each: learning_rate_1, ...
+        """
         columns: dict[str, list[float]] = {
             "epoch": [report.epoch for report in self.epochs],
             "loss": self.loss,
@@ -117,7 +120,15 @@ class History:
             columns["validation_loss"] = self.validation_loss
         columns |= self.metrics
         columns |= {f"validation_{name}": values for name, values in self.validation_metrics.items()}
-        return columns | {"seconds": self.seconds}
+        return columns | self._rates() | {"seconds": self.seconds}
+
+    def _rates(self) -> dict[str, list[float]]:
+        """The learning rate as one column, or one per layer counted from 1."""
+        rates = [rate if isinstance(rate, tuple) else (rate,) for rate in self.learning_rate]
+        columns = [list(column) for column in zip(*rates, strict=True)]
+        if len(columns) == 1:
+            return {"learning_rate": columns[0]}
+        return {f"learning_rate_{layer}": column for layer, column in enumerate(columns, start=1)}
 
     def to_frame(self) -> polars.DataFrame:
         """Return a polars data frame with one row per epoch."""

@@ -55,8 +55,14 @@ class BestEpoch:
             self.epoch, self.loss, self.theta = report.epoch, loss, theta.copy()
         if report.epoch - self._improved < self.rule.patience:
             return None
+        best = f"best {self.loss:.6g} in epoch {self.epoch}" if self.epoch else "it was never finite"
         return Stop(
             "early_stopping",
             f"stopped early after epoch {report.epoch}: the validation loss has not improved for "
-            f"{self.rule.patience} epochs (best {self.loss:.6g} in epoch {self.epoch})",
+            f"{plural(self.rule.patience, 'epoch')} ({best})",
         )
+
+
+def plural(count: int, word: str) -> str:
+    """Return ``1 epoch`` or ``2 epochs``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

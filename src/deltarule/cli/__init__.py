@@ -1,0 +1,9 @@
+"""The command line: one file per verb.
+
+main.py        the program: its verbs, --version
+train.py       from a table to a model file
+predict.py     from a model file and a table to predictions
+parameters.py  what a word on the command line may be: names, widths, fractions
+display.py     what is shown: columns, progress, scores
+failures.py    how it fails: one sentence on stderr, exit code 1, 2 or 130
+"""

@@ -1,0 +1,94 @@
+"""How the program speaks: sentences, notes, errors and the progress bar; plain text outside a terminal."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from deltarule.errors import DeltaruleWarning, DivergenceWarning
+from deltarule.training.reports import EpochReport
+
+WIDTH_OF_A_FILE = 100
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return the terminal, or the file or pipe that stands in for it."""
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDTH_OF_A_FILE
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+def plain(text: str) -> str:
+    r"""Return text in one line, control characters made visible: it may come from a stranger's table.
+
+    >>> plain("a\x1b[31m")
+    'a\\x1b[31m'
+    """
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def say(text: str = "", *, stderr: bool = False) -> None:
+    """Print one sentence; only a terminal breaks its lines."""
+    _print(Text(plain(text)), stderr)
+
+
+def note(text: str) -> None:
+    """Print a remark on stderr."""
+    _print(Text.assemble(("Note:", "yellow"), " ", plain(text)), stderr=True)
+
+
+def error(text: str) -> None:
+    """Print on stderr why the program fails."""
+    _print(Text.assemble(("Error:", "bold red"), " ", plain(text)), stderr=True)
+
+
+def _print(text: Text, stderr: bool) -> None:
+    screen = console(stderr=stderr)
+    screen.print(text, soft_wrap=not screen.is_terminal)
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Collect Python's warnings and print ours as notes; a divergence is told where training ends."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            for warning in caught:
+                ours = isinstance(warning.message, DeltaruleWarning)
+                if ours and not isinstance(warning.message, DivergenceWarning):
+                    note(str(warning.message))
+
+
+@contextmanager
+def progress(epochs: int) -> Iterator[Callable[[EpochReport], None]]:
+    """Yield a function that shows a report in a live bar; it does nothing where there is no terminal."""
+    screen = console()
+    if not (screen.is_terminal and sys.stdout.isatty()):
+        yield lambda report: None
+        return
+    with Progress(*_parts_of_the_bar(), console=screen, transient=True, expand=True) as bar:
+        task = bar.add_task("", total=epochs, losses="")
+        yield lambda report: bar.update(task, completed=report.epoch, losses=_losses(report))
+
+
+def _parts_of_the_bar() -> list[TextColumn | MofNCompleteColumn | BarColumn | TimeRemainingColumn]:
+    return [
+        TextColumn("Epoch"),
+        MofNCompleteColumn(),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[losses]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+    ]
+
+
+def _losses(report: EpochReport) -> str:
+    text = f"loss {report.loss:.4g}"
+    return text if report.validation_loss is None else f"{text}, validation {report.validation_loss:.4g}"

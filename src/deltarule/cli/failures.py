@@ -1,0 +1,77 @@
+"""How the program fails: one sentence on stderr and an exit code, never a traceback.
+
+1: the data or a file cannot be used. 2: the command is not understood. 130: interrupted by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from deltarule.cli.display import error
+from deltarule.errors import DeltaruleError
+
+RUNTIME, USAGE, INTERRUPTED = 1, 2, 130
+TRACEBACK = "DELTARULE_TRACEBACK"
+"""Set this variable in the environment, and an error that should not happen shows where it happened."""
+
+_UsageError: Any = typer.BadParameter.__mro__[1]  # typer brings its own click and does not name this class
+
+
+class Program(TyperGroup):
+    """The group of all verbs, with our way of failing."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; a command that is not understood is answered here."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        if not extra.pop("standalone_mode", True):
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except _UsageError as refused:
+            error(_with_hint(refused))
+            code = USAGE
+        sys.exit(code)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb; what goes wrong while it runs is answered here."""
+        return guarded(lambda: super(Program, self).invoke(ctx))
+
+
+def guarded(run: Callable[[], Any]) -> Any:
+    """Run something; turn every failure into a sentence and an exit code."""
+    try:
+        return run()
+    except DeltaruleError as refused:
+        error(str(refused))
+    except KeyboardInterrupt:
+        error("Interrupted; nothing was written.")
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:  # whoever read our output has enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except MemoryError:
+        error("There is not enough memory for this table and this network. Try fewer columns or units.")
+    except (typer.Exit, typer.Abort, _UsageError):
+        raise
+    except Exception as bug:
+        if os.environ.get(TRACEBACK):
+            raise
+        what = f"{type(bug).__name__}: {bug}"
+        error(f"This should not have happened ({what}). {TRACEBACK}=1 shows where; please report it.")
+    raise typer.Exit(RUNTIME)
+
+
+def _with_hint(refused: Any) -> str:
+    """What is wrong with the command, and how to see what is right."""
+    said = refused.format_message().strip().rstrip(".")
+    asked = refused.ctx.command_path if refused.ctx is not None else "deltarule"
+    end = "" if said.endswith("?") else "."
+    return f"{said[:1].upper()}{said[1:]}{end} Try '{asked} --help'."

@@ -1,0 +1,60 @@
+"""deltarule predict: from a model file and a CSV file to predictions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deltarule.cli.display import say, warnings_as_notes
+from deltarule.data.tables import to_csv
+from deltarule.errors import TableError, message
+from deltarule.storage.atomic import quoted, require_writable, write_bytes
+from deltarule.table_model import TableModel
+
+ModelPath = Annotated[Path, typer.Argument(help="Model file, made by deltarule train.")]
+TableFile = Annotated[Path, typer.Argument(help="CSV file with the columns the model was trained on.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Where to write them.", show_default="to the screen"),
+]
+
+
+def predict(model: ModelPath, table: TableFile, output: Output = None) -> None:
+    """Predict the target for each row of a table: the value, or the class and the probability of every class."""
+    with warnings_as_notes():
+        if output is not None:
+            _require_output(output, model, table)
+        loaded = TableModel.load(model)
+        predictions = columns(loaded, table)
+        data = to_csv(predictions)
+        if output is None:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            return
+        write_bytes(output, data, error=TableError)
+    count = len(next(iter(predictions.values())))
+    say(f"{count:,} predictions of {loaded.target.name!r} are in {output}", stderr=True)
+
+
+def columns(model: TableModel, table: Path) -> dict[str, Any]:
+    """Return the columns of the output: the prediction, and the probability of each class."""
+    name = f"predicted_{model.target.name}"
+    if model.target.task == "regression":
+        return {name: model.predict(table)}
+    y_hat = model.outputs(table)
+    probabilities = model.target.probabilities(y_hat)
+    shares = {f"probability_{label}": probabilities[:, k] for k, label in enumerate(model.classes)}
+    return {name: model.target.decode(y_hat), **shares}
+
+
+def _require_output(output: Path, *sources: Path) -> None:
+    """Refuse an output that cannot be written or would destroy what is read."""
+    require_writable(output, TableError)
+    for source in sources:
+        if output.exists() and source.exists() and output.samefile(source):
+            asked = f"{quoted(output)} is read, so it cannot be the output too"
+            raise TableError(message(asked, hint="Choose another name with --output."))

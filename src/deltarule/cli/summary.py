@@ -1,0 +1,118 @@
+"""What `train` tells about its model: the columns, the rows, the network, the scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from deltarule.cli.display import console, plain, say
+from deltarule.data.columns import listed, shown
+from deltarule.data.treatments import NumericColumn, Treatment
+from deltarule.table_model import Scores, TableModel, TableTraining
+
+MANY_COLUMNS = 24
+A_RUN = 4
+MOST_LINES = 40
+
+Line = tuple[str, str, str, str]
+"""The name of a column, what it holds, what becomes of it, and how many inputs that makes."""
+
+
+def show_columns(training: TableTraining, exclude: Sequence[str]) -> None:
+    """Print what was understood about each column; of a wide table, runs of plain numbers in one line."""
+    table, target = training.table, training.model.target
+    becomes = f"target: {training.task.name}"
+    if target.labels:
+        becomes += f", {len(target.labels)} classes: {listed(target.labels, most=6)}"
+    lines: list[Line] = [(target.name, table.column(target.name).kind, becomes, "")]
+    lines += _lines(training.model.inputs.columns)
+    lines += [(name, table.column(name).kind, "left out: as asked", "") for name in exclude]
+    screen = Table("column", "holds", "becomes", box=box.SIMPLE_HEAD, pad_edge=False)
+    screen.add_column("inputs", justify="right")
+    for line in lines[:MOST_LINES]:
+        screen.add_row(*map(plain, line))
+    console().print(screen)
+    if len(lines) > MOST_LINES:
+        say(f"... and {len(lines) - MOST_LINES} more columns.")
+
+
+def show_plan(training: TableTraining) -> None:
+    """Print how many rows serve for what, and the network."""
+    rows, network = training.model.rows, training.model.network
+    parts = [f"{rows.train:,} to learn from"]
+    parts += [f"{rows.validation:,} to watch for early stopping"] if rows.validation else []
+    parts += [f"{rows.held_out:,} held out"] if rows.held_out else []
+    without = f" ({rows.without_target:,} without a target are left out)" if rows.without_target else ""
+    say(f"Rows: {', '.join(parts)}{without}")
+    architecture = network.architecture
+    widths = "-".join(map(str, architecture.widths))
+    names = ", ".join(activation.name for activation in architecture.activations)
+    say(f"Network: {widths} ({names}), {architecture.n_parameters:,} parameters")
+
+
+def show_scores(model: TableModel, scores: Scores) -> None:
+    """Print the metrics on the held-out rows beside those of the baseline, and what the baseline is."""
+    say(f"On the {scores.n_rows:,} held-out rows:")
+    table = Table("", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("network", justify="right")
+    table.add_column("baseline", justify="right")
+    for name, value in scores.network.items():
+        table.add_row(name.replace("_", " "), number(value), number(scores.baseline[name]))
+    console().print(table)
+    say(f"The baseline does not look at the inputs: {baseline_in_words(model)}.")
+
+
+def better_than_baseline(scores: Scores) -> bool:
+    """Say whether the network has the lower log loss, or the lower root of the mean squared error."""
+    name = "log_loss" if "log_loss" in scores.network else "rmse"
+    return scores.network[name] < scores.baseline[name]
+
+
+def baseline_in_words(model: TableModel) -> str:
+    """Say what the best constant prediction is.
+
+    It is the mean of the training rows, or their most frequent class with all shares as probabilities.
+    """
+    constant, target = model.fitted.baseline[np.newaxis], model.target
+    if target.task == "regression":
+        return f"it always says {number(float(target.decode(constant)[0]))}, the mean of the training rows"
+    share = float(target.probabilities(constant).max())
+    label = target.decode(constant).tolist()[0]
+    return f"it always says {shown(label)}, the most frequent class ({share:.1%} of the training rows)"
+
+
+def number(value: float) -> str:
+    """Return a number with about four digits.
+
+    >>> number(0.123456), number(56353.2), number(1.5e9), number(float("nan"))
+    ('0.1235', '56,353', '1.5e+09', '-')
+    """
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def _lines(columns: Sequence[Treatment]) -> Iterator[Line]:
+    """One line per column, or per run of plain numbers where the table is wide."""
+    for is_plain, group in groupby(columns, _is_plain_number):
+        run = list(group)
+        if is_plain and len(run) >= A_RUN and len(columns) > MANY_COLUMNS:
+            yield (
+                f"{run[0].name} ... {run[-1].name}",
+                "number",
+                f"{len(run)} columns, standardized",
+                str(len(run)),
+            )
+            continue
+        for column in run:
+            note = column.note()
+            yield note.name, note.kind, note.treatment, str(note.features or "")
+
+
+def _is_plain_number(column: Treatment) -> bool:
+    return isinstance(column, NumericColumn) and column.n_missing == 0

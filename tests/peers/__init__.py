@@ -1,0 +1,1 @@
+"""Comparisons with what others wrote: PyTorch (frozen numbers), scikit-learn, glum, statsmodels."""
