@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from deltarule.cli.main import app
 from deltarule.core.activations import ACTIVATIONS, Activation
-from deltarule.core.arrays import Array
+from deltarule.core.arrays import Array, Interval
 from deltarule.core.initializers import INITIALIZERS
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.metrics import METRICS
@@ -62,7 +62,7 @@ def with_local_links(text: str) -> str:
     """Point links between root files, and from them into docs/, to the pages here."""
     for source, page in ROOT_PAGES.items():
         text = text.replace(f"]({source}", f"]({page}")
-    return re.sub(r"\[(.+?)\]\(LICENSE\)", r"\1", text).replace("](docs/", "](")
+    return re.sub(r"\[([^\]]+)\]\(LICENSE\)", r"\1", text).replace("](docs/", "](")
 
 
 def mathml(latex: str, *, block: bool = False) -> str:
@@ -97,7 +97,7 @@ def activations() -> Iterable[dict[str, str]]:
             "name": names(ACTIVATIONS, record.name),
             "value": mathml(record.formula),
             "slope": mathml(record.slope_formula),
-            "range": escape(str(record.range)),
+            "range": interval(record.range),
             "kinks": ", ".join(f"{kink:g}" for kink in record.kinks),
             "value (blue), slope (dashed)": curve(record),
         }
@@ -109,7 +109,7 @@ def losses() -> Iterable[dict[str, str]]:
             "name": names(LOSSES, record.name),
             "value of one row": mathml(record.formula),
             "slope": mathml(record.slope_formula),
-            "targets in": escape(str(record.y_domain)),
+            "targets in": interval(record.y_domain),
             "output activations": outputs(record),
         }
 
@@ -158,7 +158,11 @@ TABLES: Mapping[str, Callable[[], Iterable[dict[str, str]]]] = {
 def names(registry: Registry[Any], name: str) -> str:
     """Return the name and its aliases."""
     aliases = [alias for alias, meant in registry._aliases.items() if meant == name]
-    return ", ".join(f"<code>{escape(each)}</code>" for each in (name, *aliases))
+    return "<br>".join(f"<code>{escape(each)}</code>" for each in (name, *aliases))
+
+
+def interval(values: Interval) -> str:
+    return f'<span class="interval">{escape(str(values)).replace("inf", "∞").replace("-", "−")}</span>'
 
 
 def settings(record: object) -> str:
@@ -195,6 +199,6 @@ def curve(record: Activation) -> str:
 
 
 def path(kind: str, z: Array, values: Array) -> str:
-    x, y = (1 + z / Z_MAX) * WIDTH / 2, (1 - np.clip(values, -3, 3) / A_MAX) * HEIGHT / 2
+    x, y = (1 + z / Z_MAX) * WIDTH / 2, (1 - np.clip(values, -10, 10) / A_MAX) * HEIGHT / 2
     points = " ".join(f"{x_i:.1f},{y_i:.1f}" for x_i, y_i in zip(x, y, strict=True))
     return f'<polyline class="{kind}" points="{points}"/>'

@@ -11,103 +11,66 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deltarule import plots as plots
     from deltarule.checking import check_gradients as check_gradients
-    from deltarule.core.activations import Activation as Activation
+    from deltarule.core.activations import ACTIVATIONS as ACTIVATIONS, Activation as Activation
     from deltarule.core.arrays import Interval as Interval
-    from deltarule.core.descent import Descent as Descent
-    from deltarule.core.descent import descend as descend
-    from deltarule.core.equations import Gradients as Gradients
-    from deltarule.core.equations import Step as Step
+    from deltarule.core.descent import Descent as Descent, descend as descend
+    from deltarule.core.equations import Gradients as Gradients, Step as Step
     from deltarule.core.gradient_check import GradientCheck as GradientCheck
     from deltarule.core.initializers import (
+        INITIALIZERS as INITIALIZERS,
         Constant as Constant,
-    )
-    from deltarule.core.initializers import (
         GlorotNormal as GlorotNormal,
-    )
-    from deltarule.core.initializers import (
         GlorotUniform as GlorotUniform,
-    )
-    from deltarule.core.initializers import (
         HeNormal as HeNormal,
-    )
-    from deltarule.core.initializers import (
         HeUniform as HeUniform,
-    )
-    from deltarule.core.initializers import (
         LecunNormal as LecunNormal,
-    )
-    from deltarule.core.initializers import (
         Normal as Normal,
-    )
-    from deltarule.core.initializers import (
         Uniform as Uniform,
-    )
-    from deltarule.core.initializers import (
         Zeros as Zeros,
     )
     from deltarule.core.linear import (
         LinearModel as LinearModel,
-    )
-    from deltarule.core.linear import (
         least_squares as least_squares,
-    )
-    from deltarule.core.linear import (
         polynomial as polynomial,
     )
-    from deltarule.core.losses import Fused as Fused
-    from deltarule.core.losses import Loss as Loss
-    from deltarule.core.metrics import Metric as Metric
-    from deltarule.core.optimizers import SGD as SGD
-    from deltarule.core.optimizers import Adam as Adam
-    from deltarule.core.penalties import L1 as L1
-    from deltarule.core.penalties import L2 as L2
+    from deltarule.core.losses import LOSSES as LOSSES, Fused as Fused, Loss as Loss
+    from deltarule.core.metrics import METRICS as METRICS, Metric as Metric
+    from deltarule.core.optimizers import OPTIMIZERS as OPTIMIZERS, SGD as SGD, Adam as Adam
+    from deltarule.core.penalties import L1 as L1, L2 as L2, PENALTIES as PENALTIES
     from deltarule.data import datasets as datasets
     from deltarule.data.scaling import Standardizer as Standardizer
     from deltarule.errors import (
         DeltaruleError as DeltaruleError,
-    )
-    from deltarule.errors import (
         DeltaruleWarning as DeltaruleWarning,
-    )
-    from deltarule.errors import (
         DivergenceWarning as DivergenceWarning,
-    )
-    from deltarule.errors import (
         InputError as InputError,
-    )
-    from deltarule.errors import (
         ModelFileError as ModelFileError,
-    )
-    from deltarule.errors import (
         SymmetryWarning as SymmetryWarning,
-    )
-    from deltarule.errors import (
         TableError as TableError,
-    )
-    from deltarule.errors import (
         UnseenCategoryWarning as UnseenCategoryWarning,
     )
     from deltarule.inputs import one_hot as one_hot
-    from deltarule.network import Network as Network
-    from deltarule.network import load as load
+    from deltarule.network import Network as Network, load as load
     from deltarule.register import register as register
     from deltarule.table_model import TableModel as TableModel
     from deltarule.training.loop import Training as Training
-    from deltarule.training.reports import EpochReport as EpochReport
-    from deltarule.training.reports import History as History
-    from deltarule.training.reports import Stop as Stop
+    from deltarule.training.reports import EpochReport as EpochReport, History as History, Stop as Stop
     from deltarule.training.stopping import EarlyStopping as EarlyStopping
 
 __version__ = "0.1.0"
 
 _HOME = {
     "deltarule.checking": ("check_gradients",),
-    "deltarule.core.activations": ("Activation",),
+    "deltarule.core.activations": (
+        "ACTIVATIONS",
+        "Activation",
+    ),
     "deltarule.core.arrays": ("Interval",),
     "deltarule.core.descent": ("Descent", "descend"),
     "deltarule.core.equations": ("Gradients", "Step"),
     "deltarule.core.gradient_check": ("GradientCheck",),
     "deltarule.core.initializers": (
+        "INITIALIZERS",
         "Constant",
         "GlorotNormal",
         "GlorotUniform",
@@ -119,10 +82,13 @@ _HOME = {
         "Zeros",
     ),
     "deltarule.core.linear": ("LinearModel", "least_squares", "polynomial"),
-    "deltarule.core.losses": ("Fused", "Loss"),
-    "deltarule.core.metrics": ("Metric",),
-    "deltarule.core.optimizers": ("SGD", "Adam"),
-    "deltarule.core.penalties": ("L1", "L2"),
+    "deltarule.core.losses": ("LOSSES", "Fused", "Loss"),
+    "deltarule.core.metrics": (
+        "METRICS",
+        "Metric",
+    ),
+    "deltarule.core.optimizers": ("OPTIMIZERS", "SGD", "Adam"),
+    "deltarule.core.penalties": ("PENALTIES", "L1", "L2"),
     "deltarule.data.scaling": ("Standardizer",),
     "deltarule.errors": (
         "DeltaruleError",

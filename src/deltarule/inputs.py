@@ -18,7 +18,7 @@ from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.objective import Rows
 from deltarule.core.optimizers import OPTIMIZERS, Optimizer
 from deltarule.core.penalties import PENALTIES, Penalty
-from deltarule.data.batches import Indices, OwnBatches
+from deltarule.data.batches import CheckedBatches, Indices, OwnBatches
 from deltarule.errors import InputError, did_you_mean, message
 from deltarule.registry import Named, Registry
 
@@ -252,7 +252,7 @@ def require_targets(y: Array, loss: Loss, output: Activation, kind: str = "") ->
             )
 
 
-def batches_of(batches: Sequence[ArrayLike] | OwnBatches | None, n: int) -> OwnBatches | None:
+def batches_of(batches: Sequence[ArrayLike] | OwnBatches | None, n: int) -> CheckedBatches | None:
     """Return the caller's batches as a function of the epoch that yields checked index arrays.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from deltarule import inputs
+from deltarule import inputs, preparation
 from deltarule.core.activations import Activation
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array, require_choice, require_integer
@@ -24,7 +24,6 @@ from deltarule.data.batches import MAX_SEED, BatchPlan, OwnBatches, Remainder
 from deltarule.engines.base import Engine, Job, TrainingState
 from deltarule.engines.selection import REFERENCE, choose
 from deltarule.layer_arrays import LayerArrays
-from deltarule.preparation import Validation, divide, objective_of, rows_for, warn_of_symmetry
 from deltarule.storage import model_file
 from deltarule.storage.fields import JSON
 from deltarule.storage.network_parts import NetworkParts, network_arrays, network_metadata, read_parts
@@ -203,8 +202,8 @@ class Network:
         >>> g.delta[0], g.dW[0]
         (array([[-1.6]]), array([[-3.2]]))
         """
-        objective = objective_of(self._architecture, loss, reduction, penalty)
-        rows = rows_for(objective, self.dtype, X, y, sample_weight, offset)
+        objective = preparation.objective_of(self._architecture, loss, reduction, penalty)
+        rows = preparation.rows_for(objective, self.dtype, X, y, sample_weight, offset)
         return objective.gradients(self._theta, rows)
 
     # -- training -----------------------------------------------------------------------------------------
@@ -222,7 +221,7 @@ class Network:
         offset: ArrayLike | None = None,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
         reduction: Reduction = "mean",
-        validation: Validation | None = None,
+        validation: preparation.Validation | None = None,
         metrics: Sequence[str | Metric] = (),
         target_scaler: TargetScaler | None = None,
         early_stopping: EarlyStopping | None = None,
@@ -255,12 +254,13 @@ class Network:
             metrics: names such as "rmse" or "accuracy", for training and validation rows after each epoch.
             target_scaler: its ``inverse`` turns y and ŷ into original units for the metrics.
             early_stopping: when to stop for lack of improvement on the validation rows.
-            tol: stop when the training loss changes by less from one epoch to the next.
+            tol: stop after the epoch whose training loss differs by less from that of the epoch before.
             target_loss: stop when the training loss is at most this.
             time_limit: stop after the epoch in which this many seconds have passed.
             shuffle: whether each epoch has a new order; a full batch is never shuffled.
             remainder: the rows left over by ``batch_size``: "keep", "drop" or "merge".
-            batches: the caller's own: index arrays used in every epoch, or a function of the epoch (from 0).
+            batches: the caller's own: index arrays used in every epoch, or a function of the epoch (from 0),
+                which may be asked for an epoch again and must then give the same.
             record_steps: whether the history keeps the loss of every step.
             engine: "auto", a name, or an engine.
             seed: of the orders and of the validation rows.
@@ -292,7 +292,7 @@ class Network:
         offset: ArrayLike | None = None,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
         reduction: Reduction = "mean",
-        validation: Validation | None = None,
+        validation: preparation.Validation | None = None,
         metrics: Sequence[str | Metric] = (),
         target_scaler: TargetScaler | None = None,
         early_stopping: EarlyStopping | None = None,
@@ -317,9 +317,10 @@ class Network:
         [1, 2, 3]
         """
         seed = require_integer("seed", seed, 0, MAX_SEED)
-        objective = objective_of(self._architecture, loss, reduction, penalty)
-        rows = rows_for(objective, self.dtype, X, y, sample_weight, offset)
-        rows, held_out = divide(objective, rows, validation, seed)
+        objective = preparation.objective_of(self._architecture, loss, reduction, penalty)
+        rows = preparation.rows_for(objective, self.dtype, X, y, sample_weight, offset)
+        preparation.require_shapes(objective, rows)
+        rows, held_out = preparation.divide(objective, rows, validation, seed)
         settings = Settings(
             epochs=epochs,
             validation=held_out,
@@ -338,7 +339,7 @@ class Network:
         return self._start(job, engine, settings)
 
     def _start(self, job: Job, engine: str | Engine, settings: Settings) -> Training:
-        warn_of_symmetry(self._architecture, self._theta)
+        preparation.warn_of_symmetry(self._architecture, self._theta)
         state = TrainingState(self._theta, job.optimizer.init(self._theta))
         training = Training(choose(engine, job), job, state, settings)
         self._settings, self._history = settings_record(job, settings), training.history
@@ -357,6 +358,7 @@ class Network:
 
     def to_parts(self) -> tuple[dict[str, Array], dict[str, JSON]]:
         """Return the arrays and the JSON metadata of which a model file consists."""
+        preparation.require_own_names(self._architecture)
         parts = NetworkParts(self._architecture, self._theta)
         return network_arrays(parts), {
             "network": network_metadata(parts),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from deltarule import inputs
+from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import OPEN_UNIT, Array, require_choice, require_number
 from deltarule.core.initializers import symmetric_units
@@ -76,6 +77,47 @@ def divide(
         return kept, held_out
     X, y, sample_weight, offset = _validation_arrays(validation)
     return rows, rows_for(objective, rows.X.dtype, X, y, sample_weight, offset, "validation ")
+
+
+def require_shapes(objective: Objective, rows: Rows) -> None:
+    """Refuse activations and losses, such as the caller's own, whose results have the wrong shape.
+
+    Raises:
+        InputError: with the record's name, the shape it gives and the shape it must give.
+    """
+    y, architecture = rows.y[:2], objective.architecture
+    n, a = len(y), rows.X[:2]
+    with np.errstate(all="ignore"):
+        for activation, width in zip(architecture.activations, architecture.widths[1:], strict=True):
+            z = np.zeros((n, width), a.dtype)
+            a = activation.value(z)
+            _require_shape(f"the activation {activation.name}", np.shape(a), z.shape, "value(z)")
+            pulled = np.shape(activation.derivative(z, a, z))
+            _require_shape(f"the activation {activation.name}", pulled, z.shape, "its derivative")
+        loss = objective.loss
+        _require_shape(f"the loss {loss.name}", np.shape(loss.value(y, a)), (n,), "value(y, y_hat)")
+        _require_shape(f"the loss {loss.name}", np.shape(loss.slope(y, a)), y.shape, "slope(y, y_hat)")
+
+
+def _require_shape(who: str, found: tuple[int, ...], asked: tuple[int, ...], what: str) -> None:
+    if found != asked:
+        kind = "one number per row" if len(asked) == 1 else "one number per row and output"
+        raise InputError(message(f"{what} of {who} must have shape {asked}, {kind}", found=f"shape {found}"))
+
+
+def require_own_names(architecture: Architecture) -> None:
+    """Refuse to write an activation under a name that stands for another one: it would come back as that.
+
+    Raises:
+        InputError: with the name.
+    """
+    for activation in architecture.activations:
+        if ACTIVATIONS.get(activation.name, activation) is not activation:
+            found = f"one of your own called {activation.name!r}"
+            hint = "Give yours another name and register it: dr.register(dr.Activation(...))."
+            raise InputError(
+                message("a file can hold an activation under a name of its own", found=found, hint=hint)
+            )
 
 
 def _require_fraction(fraction: float, n: int) -> None:

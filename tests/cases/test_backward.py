@@ -53,7 +53,7 @@ def test_paraboloid(case: Case) -> None:
     errors = path.values[:-1]
     case.reaches(final=path.points[-1], error_sum=errors.sum(), mean_error_correct=errors.mean())
     case.reaches(
-        seed_return_value=errors.sum() / (len(errors) - 1)
+        sum_over_last_index=errors.sum() / (len(errors) - 1)
     )  # divided by the last index, not the count
     for step, a, b, error in case.printed:
         assert (float(f"{path.points[step + 1][0]:.2}"), float(f"{path.points[step + 1][1]:.2}")) == (a, b)
@@ -278,7 +278,7 @@ def test_many_starts_to_the_end(case: Case) -> None:
 def test_accuracy_divides_by_all_examples(case: Case) -> None:
     y, y_hat = dr.one_hot(case.inputs["y"]), dr.one_hot(case.inputs["pred"])
     value = METRICS["accuracy"].value(y, y_hat, np.ones(len(y)))
-    case.reaches(accuracy=value, seed_formula_value=value / (1.0 - value))  # correct / incorrect
+    case.reaches(accuracy=value, correct_per_incorrect=value / (1.0 - value))  # correct / incorrect
 
 
 @cases("back.predict")

@@ -236,7 +236,7 @@ def test_mini_batches_of_three(case: Case) -> None:
     given = case.inputs
     for run in case.expected["runs"]:
         end = descend_by_the_lab(
-            given["batch_size"], run["np_random_seed"], given["eta"], given["max_iter"], given["tol"]
+            given["batch_size"], run["seed"], given["eta"], given["max_iter"], given["tol"]
         )
         assert (end.epochs, end.updates, end.stopped) == (
             run["epochs"],
@@ -253,7 +253,7 @@ def test_mini_batches_of_three_in_the_order_of_the_run(case: Case) -> None:
     """The same steps by ``train``, the shuffled rows handed over as batches."""
     given = case.inputs
     for run in case.expected["runs"]:
-        rng, orders = legacy(run["np_random_seed"]), []
+        rng, orders = legacy(run["seed"]), []
         for _ in range(run["epochs"] + 1):
             order = np.arange(len(TOY_X))
             rng.shuffle(order)

@@ -99,7 +99,7 @@ def test_slope_of_the_sigmoid_is_positive(case: Case) -> None:
     x, h = np.array(case.inputs["x"]), 1e-5
     sigmoid = ACTIVATIONS["sigmoid"]
     slope = sigmoid.derivative(x, sigmoid.value(x), np.ones_like(x))
-    case.reaches(sigmoid_prime=slope, seed_intermediate_line_value=-slope)
+    case.reaches(sigmoid_prime=slope, with_lost_minus=-slope)
     case.close((sigmoid.value(x + h) - sigmoid.value(x - h)) / (2.0 * h), slope)
 
 

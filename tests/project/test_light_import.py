@@ -1,4 +1,4 @@
-"""`import deltarule` stays light: heavy packages are loaded by what needs them (time: scripts/import_time.py)."""
+"""`import deltarule` stays light: heavy packages wait for what needs them (time: scripts/import_time.py)."""
 
 from __future__ import annotations
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 
 import pytest
 
 import deltarule
-from tests.project.support import ROOT
+from tests.project.support import PACKAGE, ROOT
 
 NAMES = [name for name in deltarule.__all__ if not name.startswith("__")]
 
@@ -34,3 +35,12 @@ def test_dir_lists_the_public_names() -> None:
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = deltarule.no_such_name
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imported = {
+        alias.asname for node in ast.walk(block) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert imported == set(NAMES)

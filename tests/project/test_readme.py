@@ -45,7 +45,7 @@ def test_demo_leaves_model_and_picture(folder: Path) -> None:
 
 def test_python_example(tmp_path: Path) -> None:
     (example,) = blocks("python")
-    assert len(example.splitlines()) <= 12
+    assert sum(bool(line) for line in example.splitlines()) == 10
     printed = python(example, cwd=tmp_path)
     for shown in re.findall(r"# prints (.*)", example):
         assert shown in printed

@@ -83,3 +83,14 @@ def test_a_run_without_shuffling_does_not_depend_on_the_seed() -> None:
     for seed, net in enumerate(nets):
         net.train(X, Y, epochs=3, batch_size=4, shuffle=False, seed=seed)
     assert nets[0].theta.tobytes() == nets[1].theta.tobytes()
+
+
+def test_a_run_may_be_stepped_by_hand_first_and_then_run_to_its_end() -> None:
+    net, whole = curve(), curve()
+    run = net.training(X, Y, epochs=60, batch_size=4)
+    for _ in range(7):
+        next(run)
+    history = run.run()
+    expected = whole.train(X, Y, epochs=60, batch_size=4)
+    assert net.theta.tobytes() == whole.theta.tobytes()
+    assert history.loss == expected.loss

@@ -1,4 +1,4 @@
-"""The divergence guard: the run stops, the best parameters known come back, and a sentence says what to try."""
+"""The divergence guard: the run stops, the best parameters come back, a sentence says what to try."""
 
 from __future__ import annotations
 

@@ -91,8 +91,8 @@ def batches(epoch):
 
 X = np.arange(24.0).reshape(8, 3) / 24
 net = dr.Network([3, 4, 1], ["tanh", "identity"])
-watch = dict(callbacks=[lambda report: ready(report.epoch)]) if sys.argv[1] == "watched" else dict(batches=batches)
-history = net.train(X, X[:, 0], epochs=10**9, **watch)
+ways = {"watched": dict(callbacks=[lambda report: ready(report.epoch)]), "in chunks": dict(batches=batches)}
+history = net.train(X, X[:, 0], epochs=10**9, **ways[sys.argv[1]])
 epochs = [report.epoch for report in history.epochs]
 assert epochs == list(range(1, len(epochs) + 1))
 print(json.dumps({"stop": history.stop, "epochs": len(epochs), "y_hat": net.predict(X).tolist()}))

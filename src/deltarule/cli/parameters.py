@@ -16,6 +16,7 @@ from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.arrays import POSITIVE, Interval, require_choice
 from deltarule.core.losses import LOSSES
 from deltarule.core.optimizers import OPTIMIZERS
+from deltarule.data.batches import MAX_SEED
 from deltarule.data.columns import number_or_none
 from deltarule.data.targets import TASKS
 from deltarule.errors import InputError, message
@@ -23,16 +24,17 @@ from deltarule.registry import Registry
 
 FRACTION = Interval(low=0.0, high=1.0, closed_low=True)
 NO_HIDDEN_LAYER = "none"
+MAX_COUNT = 10**9
 
 Value = TypeVar("Value")
 
 
-def parser(parse: Callable[[str], Value]) -> Callable[[str], Value]:
-    """Return what typer takes as a parser: our errors become its usage errors."""
+def parser(parse: Callable[[str], Value]) -> Callable[[object], Value]:
+    """Return what typer takes as a parser (of defaults too): our errors become its usage errors."""
 
-    def parsed(text: str) -> Value:
+    def parsed(text: object) -> Value:
         try:
-            return parse(text)
+            return parse(str(text))
         except InputError as refused:
             raise typer.BadParameter(str(refused)) from None
 
@@ -67,10 +69,11 @@ def widths(text: str) -> tuple[int, ...]:
     ((16, 8), ())
     """
     parts = [] if text.strip().lower() == NO_HIDDEN_LAYER else [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
-        asked = f"hidden widths must be whole numbers from 1 with commas between them, or {NO_HIDDEN_LAYER!r}"
-        raise InputError(message(asked, found=repr(text), hint="Try 16,8."))
-    return tuple(map(int, parts))
+    try:
+        return tuple(count(part) for part in parts)
+    except InputError:
+        asked = f"widths must be whole numbers from 1 with commas between them, or {NO_HIDDEN_LAYER!r}"
+        raise InputError(message(asked, found=repr(text), hint="Try 16,8.")) from None
 
 
 def fraction(text: str) -> float:
@@ -81,6 +84,16 @@ def fraction(text: str) -> float:
 def rate(text: str) -> float:
     """A positive number."""
     return _number(text, POSITIVE)
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    return _whole(text, 1, MAX_COUNT)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0."""
+    return _whole(text, 0, MAX_SEED)
 
 
 def columns(given: Sequence[str], known: Iterable[str]) -> tuple[str, ...]:
@@ -108,3 +121,11 @@ def _number(text: str, allowed: Interval) -> float:
     if number is None or not isfinite(number) or not allowed.holds(np.array([number]))[0]:
         raise InputError(message(f"it must be a number in {allowed}", found=repr(text)))
     return number
+
+
+def _whole(text: str, minimum: int, maximum: int) -> int:
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 30 and minimum <= int(digits) <= maximum):
+        asked = f"it must be a whole number from {minimum} to {maximum}"
+        raise InputError(message(asked, found=repr(text)))
+    return int(digits)

@@ -14,8 +14,10 @@ from deltarule.errors import TableError, message
 from deltarule.storage.atomic import quoted, require_writable, write_bytes
 from deltarule.table_model import TableModel
 
-ModelPath = Annotated[Path, typer.Argument(help="Model file, made by deltarule train.")]
-TableFile = Annotated[Path, typer.Argument(help="CSV file with the columns the model was trained on.")]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file, made by deltarule train.")]
+TableFile = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="CSV file with the columns the model was trained on.")
+]
 Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Where to write them.", show_default="to the screen"),
@@ -23,7 +25,7 @@ Output = Annotated[
 
 
 def predict(model: ModelPath, table: TableFile, output: Output = None) -> None:
-    """Predict the target for each row of a table: the value, or the class and the probability of every class."""
+    """Predict the target of each row: the value, or the class and the probabilities of all classes."""
     with warnings_as_notes():
         if output is not None:
             _require_output(output, model, table)

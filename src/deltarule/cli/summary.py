@@ -57,7 +57,7 @@ def show_plan(training: TableTraining) -> None:
 
 def show_scores(model: TableModel, scores: Scores) -> None:
     """Print the metrics on the held-out rows beside those of the baseline, and what the baseline is."""
-    say(f"On the {scores.n_rows:,} held-out rows:")
+    say(f"Scores on the rows held out ({scores.n_rows:,}):")
     table = Table("", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("network", justify="right")
     table.add_column("baseline", justify="right")
@@ -89,12 +89,14 @@ def baseline_in_words(model: TableModel) -> str:
 def number(value: float) -> str:
     """Return a number with about four digits.
 
-    >>> number(0.123456), number(56353.2), number(1.5e9), number(float("nan"))
-    ('0.1235', '56,353', '1.5e+09', '-')
+    >>> number(0.123456), number(-0.00039), number(56353.2), number(1.5e9), number(float("nan"))
+    ('0.1235', '-0.0004', '56,353', '1.5e+09', '-')
     """
     if not math.isfinite(value):
         return "-"
-    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e9 else f"{value:.4g}"
+    if 1e3 <= abs(value) < 1e9:
+        return f"{value:,.0f}"
+    return f"{round(value, 4) if 1e-4 <= abs(value) < 1 else value:.4g}"
 
 
 def _lines(columns: Sequence[Treatment]) -> Iterator[Line]:

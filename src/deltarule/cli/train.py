@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,81 +26,69 @@ from deltarule.table_model.preparation import LEARNING_RATES
 from deltarule.training.reports import Stop
 from deltarule.training.stopping import EarlyStopping
 
-COLUMNS, NETWORK, TRAINING, FILES = "Columns", "Network", "Training", "Rows and files"
+TABLE, NETWORK, TRAINING, OPTIONS = "Table", "Network", "Training", "Options"
+RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
 
 
-def _option(*flags: str, panel: str, help: str, parser: Any = None, metavar: str = "", **more: Any) -> Any:
+def _option(*flags: str, panel: str, help: str, parser: Any = None, **more: Any) -> Any:
     """Return a typer option in its panel; the parser's errors become usage errors."""
     parse = None if parser is None else parameters.parser(parser)
-    return typer.Option(
-        *flags, rich_help_panel=panel, help=help, parser=parse, metavar=metavar or None, **more
-    )
+    return typer.Option(*flags, rich_help_panel=panel, help=help, parser=parse, **more)
 
 
-_RATES = "auto: " + ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
+def _columns(help: str) -> Any:
+    return _option(panel=TABLE, help=help, metavar="A,B", show_default=False)
 
-TableFile = Annotated[Path, typer.Argument(help="CSV file; its first line names the columns.")]
-Target = Annotated[
-    str, _option("--target", "-t", panel=COLUMNS, help="The column to predict.", metavar="NAME")
+
+def _count(help: str) -> Any:
+    return _option(panel=TRAINING, help=help, parser=parameters.count, metavar="N")
+
+
+def _part(help: str) -> Any:
+    return _option(panel=TABLE, help=help, parser=parameters.fraction, metavar="PART")
+
+
+def _name(panel: str, help: str, names: Iterable[str], parser: Any) -> Any:
+    return _option(panel=panel, help=f"{help}{', '.join(names)}.", parser=parser, metavar="NAME")
+
+
+TableFile = Annotated[
+    Path,
+    typer.Argument(help="CSV file; its first line names the columns.", metavar="TABLE"),
 ]
-Task = Annotated[
-    str, _option(panel=COLUMNS, help=f"{', '.join(TASKS)}, or auto.", parser=parameters.task, metavar="TASK")
-]
-Exclude = Annotated[list[str] | None, _option(panel=COLUMNS, help="Columns to leave out.", metavar="A,B")]
-Categorical = Annotated[
-    list[str] | None, _option(panel=COLUMNS, help="Columns to use as categories.", metavar="A,B")
-]
-Numeric = Annotated[
-    list[str] | None, _option(panel=COLUMNS, help="Columns to use as numbers.", metavar="A,B")
-]
+Target = Annotated[str, _option("--target", "-t", panel=TABLE, help="The column to predict.", metavar="NAME")]
+Task = Annotated[str, _name(TABLE, "", ("auto", *TASKS), parameters.task)]
+Exclude = Annotated[list[str] | None, _columns("Columns to leave out.")]
+Categorical = Annotated[list[str] | None, _columns("Columns to use as categories.")]
+Numeric = Annotated[list[str] | None, _columns("Columns to use as numbers.")]
+HeldOut = Annotated[float, _part("Share of the rows kept for scores.")]
+Watched = Annotated[float, _part("Share of the rest watched.")]
 Hidden = Annotated[
     Any,
-    _option(
-        panel=NETWORK,
-        help="Widths of the hidden layers, or none.",
-        parser=parameters.widths,
-        metavar="16,8",
-    ),
+    _option(panel=NETWORK, help="Widths of the hidden layers.", parser=parameters.widths, metavar="N,N|none"),
 ]
-ActivationName = Annotated[
-    str,
-    _option(
-        panel=NETWORK,
-        help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}.",
-        parser=parameters.activation,
-        metavar="NAME",
-    ),
-]
-LossName = Annotated[
-    str,
-    _option(panel=TRAINING, help=f"auto, {', '.join(LOSSES)}.", parser=parameters.loss, metavar="NAME"),
-]
-OptimizerName = Annotated[
-    str,
-    _option(panel=TRAINING, help=f"{', '.join(OPTIMIZERS)}.", parser=parameters.optimizer, metavar="NAME"),
-]
+ActivationName = Annotated[str, _name(NETWORK, "", ACTIVATIONS, parameters.activation)]
+LossName = Annotated[str, _name(NETWORK, "", ("auto", *LOSSES), parameters.loss)]
+OptimizerName = Annotated[str, _name(TRAINING, "", OPTIMIZERS, parameters.optimizer)]
 LearningRate = Annotated[
     Any,
     _option(
-        panel=TRAINING, help="Of the optimizer.", parser=parameters.rate, metavar="RATE", show_default=_RATES
+        panel=TRAINING,
+        help=f"Auto: {RATES}.",
+        parser=parameters.rate,
+        metavar="RATE",
+        show_default=False,
     ),
 ]
-BatchSize = Annotated[int, _option(panel=TRAINING, help="Rows per step.", min=1, metavar="N")]
-Epochs = Annotated[int, _option(panel=TRAINING, help="Passes over the rows, at most.", min=1, metavar="N")]
-Patience = Annotated[
-    int, _option(panel=TRAINING, help="Epochs without improvement before stopping.", min=1, metavar="N")
-]
+BatchSize = Annotated[Any, _count("Rows per step.")]
+Epochs = Annotated[Any, _count("Passes at most.")]
+Patience = Annotated[Any, _count("Epochs to wait for a better one.")]
 Seed = Annotated[
-    int, _option(panel=TRAINING, help="Of the parts, the weights, the batches.", min=0, metavar="N")
+    Any, _option(panel=TRAINING, help="Of all random choices.", parser=parameters.seed, metavar="N")
 ]
-HeldOut = Annotated[
-    float, _option(panel=FILES, help="Part kept for the scores.", parser=parameters.fraction, metavar="PART")
+Output = Annotated[
+    Path, _option("--output", "-o", panel=OPTIONS, help="Where the model goes.", metavar="FILE")
 ]
-Watched = Annotated[
-    float,
-    _option(panel=FILES, help="Part of the rest to watch.", parser=parameters.fraction, metavar="PART"),
-]
-Output = Annotated[Path, _option("--output", "-o", panel=FILES, help="The model file.", metavar="FILE")]
 
 
 def train(
@@ -147,12 +136,11 @@ def train(
             numeric=parameters.columns(numeric or (), names),
             seed=seed,
         )
-        say(
-            f"{table}: {frame.height:,} rows. The target suggests a {training.task.name}: {training.task.reason}"
-        )
+        concluded = training.task
+        say(f"{table}: {frame.height:,} rows. A {concluded.name}: {concluded.reason}.")
         show_columns(training, left_out)
         show_plan(training)
-        stop = _run(training)
+        stop = _run(training, epochs)
         _save(training, output)
     if stop.kind == "interrupted":
         raise typer.Exit(INTERRUPTED)
@@ -169,25 +157,22 @@ def _require_output(output: Path) -> None:
             raise ModelFileError(message(asked, hint="Choose another name with --output."))
 
 
-def _run(training: TableTraining) -> Stop:
-    """Train with a live bar, tell why it ended, and refuse to go on with a network that has learned nothing."""
+def _run(training: TableTraining, epochs: int) -> Stop:
+    """Train with a live bar, tell why it ended, and refuse to go on if nothing was learned."""
     start = time.perf_counter()
     try:
-        with progress(training.epochs) as show:
+        with progress(epochs) as show:
             for report in training:
                 show(report)
     except KeyboardInterrupt:
         training.interrupt()
     history = training.history
     stop = history.stop or Stop("interrupted", "interrupted")
-    reason = f"{stop.message[:1].upper()}{stop.message[1:]}"
+    reason = f"Training: {stop.message}."
     if not history.epochs or history.restored_epoch == 0:
-        error(f"{reason}. Nothing was saved.")
+        error(f"{reason} Nothing was saved.")
         raise typer.Exit(INTERRUPTED if stop.kind == "interrupted" else RUNTIME)
-    if stop.kind in ("interrupted", "diverged"):
-        note(f"{reason}.")
-    else:
-        say(f"Training: {reason}.")
+    (note if stop.kind in ("interrupted", "diverged") else say)(reason)
     say(f"{len(history.epochs)} epochs took {time.perf_counter() - start:.1f} seconds.")
     return stop
 

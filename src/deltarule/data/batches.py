@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from deltarule.core.arrays import require_choice, require_integer
 
 Indices: TypeAlias = NDArray[np.intp]
 Selection: TypeAlias = slice | Indices
 Remainder: TypeAlias = Literal["keep", "drop", "merge"]
-OwnBatches: TypeAlias = Callable[[int], Sequence[Indices]]
+OwnBatches: TypeAlias = Callable[[int], Sequence[ArrayLike]]
+CheckedBatches: TypeAlias = Callable[[int], Sequence[Indices]]
 
 MAX_SEED = 2**64 - 1
 
@@ -61,7 +62,7 @@ class BatchPlan:
     shuffle: bool = True
     remainder: Remainder = "keep"
     seed: int = 0
-    own: OwnBatches | None = None
+    own: CheckedBatches | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size is not None:

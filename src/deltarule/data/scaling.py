@@ -112,7 +112,11 @@ def _matrix(X: ArrayLike) -> NDArray[np.float64]:
     x = np.asarray(X, dtype=np.float64)
     if x.ndim != 2 or len(x) == 0:
         raise InputError(
-            message("`X` must have the shape (n, p) with at least one row", found=f"shape {x.shape}")
+            message(
+                "`X` must have the shape (n, p) with at least one row",
+                found=f"shape {x.shape}",
+                hint="For one column try X[:, np.newaxis]." if x.ndim == 1 and len(x) else "",
+            )
         )
     return x
 

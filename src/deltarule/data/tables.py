@@ -58,17 +58,6 @@ def read_table(path: PathLike, text: Collection[str] = ()) -> DataFrame:
     return pl.DataFrame([column if column.name in text else _typed(column) for column in texts])
 
 
-def to_csv(frame: FrameLike) -> bytes:
-    """Return a data frame or a dict of columns as CSV, UTF-8.
-
-    Raises:
-        TableError: the frame is none.
-    """
-    if isinstance(frame, Mapping):
-        frame = pl.DataFrame({str(name): values for name, values in frame.items()})
-    return _native(frame).write_csv().encode("utf-8")
-
-
 def write_table(frame: FrameLike, path: PathLike) -> None:
     """Write a data frame or a dict of columns as CSV, completely or not at all; an old file is replaced.
 
@@ -76,6 +65,34 @@ def write_table(frame: FrameLike, path: PathLike) -> None:
         TableError: the path cannot be written, or the frame is none. An old file is then untouched.
     """
     write_bytes(path, to_csv(frame), error=TableError)
+
+
+def to_csv(frame: FrameLike) -> bytes:
+    """Return a data frame or a dict of columns as CSV text in UTF-8.
+
+    Raises:
+        TableError: the frame is none, or holds what CSV cannot.
+    """
+    native = _native(data_frame(frame) if isinstance(frame, Mapping) else frame)
+    try:
+        return native.write_csv().encode("utf-8")
+    except (pl.exceptions.PolarsError, nw.exceptions.NarwhalsError) as reason:
+        raise TableError(message(f"The table cannot be written as CSV: {in_words(reason)}")) from reason
+
+
+def data_frame(columns: Mapping[str, Any]) -> DataFrame:
+    """Return a data frame of these columns: lists, one-dimensional arrays or series.
+
+    Raises:
+        TableError: they differ in length, or one of them mixes types.
+
+    >>> data_frame({"x": [1.5, 2.5], "answer": ["yes", "no"]}).rows()
+    [(1.5, 'yes'), (2.5, 'no')]
+    """
+    try:
+        return pl.DataFrame({str(name): values for name, values in columns.items()})
+    except (pl.exceptions.PolarsError, TypeError) as reason:
+        raise TableError(message(f"The columns do not make a table: {in_words(reason)}")) from reason
 
 
 def as_table(frame: FrameLike) -> Table:

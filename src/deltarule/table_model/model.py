@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deltarule.core.activations import Activation
+from deltarule.core.arrays import Array, require_integer
 from deltarule.core.initializers import Initializer
 from deltarule.core.losses import Loss
 from deltarule.core.metrics import Metric
 from deltarule.core.optimizers import Optimizer
 from deltarule.core.penalties import Penalty
+from deltarule.data.batches import MAX_SEED
 from deltarule.data.columns import Label, Table
 from deltarule.data.tables import FrameLike, as_table, read_table
 from deltarule.data.targets import TargetTransform, with_target
@@ -47,7 +49,7 @@ class TableModel:
     Make one with `TableModel.train` or `TableModel.load`; `network` is a plain `Network`.
 
     >>> table = {"hours": [1, 2, 3, 4, 5, 6, 7, 8, 9, 9], "passed": ["no"] * 5 + ["yes"] * 5}
-    >>> model = TableModel.train(table, target="passed", hidden=(4,), epochs=50, held_out=0, validation=0)
+    >>> model = TableModel.train(table, target="passed", learning_rate=0.1, held_out=0, validation=0)
     >>> model.predict({"hours": [0, 10]})
     array(['no', 'yes'], dtype='<U3')
     >>> model.classes, model.predict_proba({"hours": [0, 10]}).shape
@@ -213,6 +215,7 @@ class TableModel:
         callbacks: Sequence[Callback] = (),
     ) -> TableTraining:
         """Return a run to step by hand: iterate over it for one ``EpochReport`` per epoch; see `train`."""
+        require_integer("seed", seed, 0, MAX_SEED)
         widths = hidden_widths(hidden)
         optimizer_ = optimizer_of(optimizer, learning_rate)
         ready = prepare(
@@ -259,25 +262,28 @@ class TableModel:
     def judge(self, table: TableLike) -> Scores:
         """Return the metrics of `evaluate` beside those of the best constant prediction.
 
-        The baseline predicts the mean of the training rows, or the shares of the classes among them.
-
-        Raises:
-            TableError: as `evaluate`.
+        That is the mean of the training rows, or the shares of the classes among them.
         """
         known = with_target(self._read(table), self.target.name).table
-        constant = np.tile(self.fitted.baseline, (known.n_rows, 1))
-        outputs = self._outputs(known)
-        return Scores(
-            known.n_rows, measure(self.target, known, outputs), measure(self.target, known, constant)
-        )
+        return self._scores(known, self.inputs.transform(known))
+
+    def _scores(self, known: Table, X: Array) -> Scores:
+        outputs, constant = self._outputs(X), np.tile(self.fitted.baseline, (len(X), 1))
+        return Scores(len(X), measure(self.target, known, outputs), measure(self.target, known, constant))
 
     # -- predictions --------------------------------------------------------------------------------------
+
+    def outputs(self, table: TableLike) -> NDArray[np.float64]:
+        """Return what the network says, (n, k), before it is made into labels, probabilities or units."""
+        return self._outputs(self.inputs.transform(self._read(table)))
+
+    def _outputs(self, X: Array) -> NDArray[np.float64]:
+        return np.asarray(self.network.predict(X), dtype=np.float64)
 
     def predict(self, table: TableLike) -> NDArray[Any]:
         """Return a prediction for each row, (n,): a label as in the table, or a number in the target's unit.
 
-        Arguments:
-            table: with the columns the model was trained on; the target may be missing.
+        The target may be missing.
 
         Raises:
             TableError: a column is missing or does not hold what it held in training.
@@ -285,7 +291,7 @@ class TableModel:
         Warns:
             UnseenCategoryWarning: training never saw some categories; they count as none of the known ones.
         """
-        return self.target.decode(self._outputs(self._read(table)))
+        return self.target.decode(self.outputs(table))
 
     def predict_proba(self, table: TableLike) -> NDArray[np.float64]:
         """Return the probability of each class, (n, len(classes)).
@@ -297,7 +303,7 @@ class TableModel:
         if self.target.task != "classification":
             hint = "Use predict for the numbers themselves."
             raise InputError(message("Probabilities need a classification", found="a regression", hint=hint))
-        return self.target.probabilities(self._outputs(self._read(table)))
+        return self.target.probabilities(self.outputs(table))
 
     def evaluate(self, table: TableLike) -> dict[str, float]:
         """Return metrics on rows with a known target: rmse, mae and r2 in its unit, or accuracy and log_loss.
@@ -312,9 +318,6 @@ class TableModel:
     def _read(self, table: TableLike) -> Table:
         labels_are_text = any(isinstance(label, str) for label in self.classes)
         return _table_of(table, (*self.inputs.text_columns, *([self.target.name] if labels_are_text else [])))
-
-    def _outputs(self, table: Table) -> NDArray[np.float64]:
-        return np.asarray(self.network.predict(self.inputs.transform(table)), dtype=np.float64)
 
     # -- files --------------------------------------------------------------------------------------------
 
@@ -365,17 +368,13 @@ class TableTraining(Iterator[EpochReport]):
         self.model = model
         self.task, self.table = prepared.task, prepared.table
         self._run = run
-        self._held_out = prepared.table.take(prepared.parts.held_out)
+        self._held_out = prepared.parts.held_out
+        self._X_held_out = prepared.X[prepared.parts.held_out]
 
     @property
     def history(self) -> History:
         """All epochs so far, and at the end why it stopped."""
         return self._run.history
-
-    @property
-    def epochs(self) -> int:
-        """The epochs that are planned, at most."""
-        return self._run.settings.epochs
 
     def __iter__(self) -> Self:
         return self
@@ -395,7 +394,7 @@ class TableTraining(Iterator[EpochReport]):
 
     def finish(self) -> TableModel:
         """Judge the model on the held-out rows, if there are any, and return it."""
-        if self._held_out.n_rows:
-            scores = self.model.judge(self._held_out)
+        if len(self._held_out):
+            scores = self.model._scores(self.table.take(self._held_out), self._X_held_out)
             self.model = TableModel(self.model.network, replace(self.model.fitted, scores=scores))
         return self.model
