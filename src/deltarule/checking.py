@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from deltarule.core.arrays import POSITIVE, require_number
+from deltarule.core.arrays import POSITIVE, require_integer, require_number
 from deltarule.core.gradient_check import GradientCheck, check
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Reduction
@@ -46,4 +46,4 @@ def check_gradients(
     theta = net.theta.astype(np.float64)
     objective = objective_of(net.architecture, loss, reduction, penalty)
     rows = rows_for(objective, theta.dtype, X, y, sample_weight, offset)
-    return check(objective, theta, rows, tolerance, np.random.default_rng(seed))
+    return check(objective, theta, rows, tolerance, np.random.default_rng(require_integer("seed", seed, 0)))

@@ -6,6 +6,8 @@ Errors are raised at the border (Network, data, storage, command line); core ass
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 
 
@@ -62,3 +64,11 @@ def did_you_mean(wrong: str, names: Iterable[str]) -> str:
     lower = {name.lower(): name for name in names}
     close = difflib.get_close_matches(wrong.lower(), lower, n=1, cutoff=0.5)
     return f"Did you mean {lower[close[0]]!r}?" if close else ""
+
+
+def warn(text: str, category: type[DeltaruleWarning]) -> None:
+    """Warn at the line of the caller's own code: the first one outside this package."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "deltarule":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)

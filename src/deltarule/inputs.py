@@ -6,14 +6,14 @@ Below this file everything may assume finite arrays of the right shape and dtype
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deltarule.core.activations import ACTIVATIONS, Activation
 from deltarule.core.architecture import Architecture
-from deltarule.core.arrays import Array, Interval, require_integer
+from deltarule.core.arrays import Array, Interval, require_flag, require_integer
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.objective import Rows
 from deltarule.core.optimizers import OPTIMIZERS, Optimizer
@@ -28,11 +28,6 @@ Found = TypeVar("Found", bound=Named)
 Entry = TypeVar("Entry")
 
 
-@runtime_checkable
-class _WithName(Protocol):
-    name: str
-
-
 def record(registry: Registry[Found], given: str | Found) -> Found:
     """Return the record of that name; a record is returned as it is.
 
@@ -42,7 +37,7 @@ def record(registry: Registry[Found], given: str | Found) -> Found:
     if isinstance(given, str):
         return registry.find(given)
     unknown: object = given  # the caller's own code may have no types
-    if isinstance(unknown, type) or not isinstance(unknown, _WithName):
+    if isinstance(unknown, type) or not isinstance(unknown, registry.protocol):
         hint = f"Try {unknown.__name__}(...)." if isinstance(unknown, type) else ""
         names = ", ".join(registry)
         raise InputError(
@@ -63,17 +58,6 @@ def several(name: str, given: Iterable[Entry]) -> tuple[Entry, ...]:
     if isinstance(unknown, str) or not isinstance(unknown, Iterable):
         raise InputError(message(f"`{name}` must be a list", found=repr(given)))
     return tuple(given)
-
-
-def flag(name: str, value: object) -> bool:
-    """Return a setting that is on or off.
-
-    Raises:
-        InputError: it is neither True nor False.
-    """
-    if not isinstance(value, bool | np.bool_):
-        raise InputError(message(f"`{name}` must be True or False", found=repr(value)))
-    return bool(value)
 
 
 def architecture_of(
@@ -103,7 +87,7 @@ def architecture_of(
             )
         )
     records = tuple(record(ACTIVATIONS, name) for name in activations)
-    return Architecture(tuple(widths), records, flag("bias", bias))
+    return Architecture(tuple(widths), records, require_flag("bias", bias))
 
 
 def optimizer_for(given: str | Optimizer, n_layers: int) -> Optimizer:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from deltarule import inputs, preparation
 from deltarule.core.activations import Activation
 from deltarule.core.architecture import Architecture
-from deltarule.core.arrays import Array, require_choice, require_integer
+from deltarule.core.arrays import Array, require_choice, require_flag, require_integer
 from deltarule.core.equations import Gradients, Step
 from deltarule.core.initializers import INITIALIZERS, Initializer, draw_parameters
 from deltarule.core.losses import Loss
@@ -333,9 +333,9 @@ class Network:
             callbacks=inputs.several("callbacks", callbacks),
         )
         own = inputs.batches_of(batches, len(rows.X))
-        plan = BatchPlan(len(rows.X), batch_size, inputs.flag("shuffle", shuffle), remainder, seed, own)
+        plan = BatchPlan(len(rows.X), batch_size, require_flag("shuffle", shuffle), remainder, seed, own)
         optimizer_ = inputs.optimizer_for(optimizer, self._architecture.n_layers)
-        job = Job(objective, optimizer_, rows, plan, inputs.flag("record_steps", record_steps))
+        job = Job(objective, optimizer_, rows, plan, require_flag("record_steps", record_steps))
         return self._start(job, engine, settings)
 
     def _start(self, job: Job, engine: str | Engine, settings: Settings) -> Training:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -18,7 +17,7 @@ from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Reduction, Rows
 from deltarule.core.penalties import Penalty
 from deltarule.data.splitting import split_rows
-from deltarule.errors import InputError, SymmetryWarning, message
+from deltarule.errors import InputError, SymmetryWarning, message, warn
 
 Validation: TypeAlias = float | Sequence[ArrayLike | None]
 
@@ -112,7 +111,7 @@ def require_own_names(architecture: Architecture) -> None:
         InputError: with the name.
     """
     for activation in architecture.activations:
-        if ACTIVATIONS.get(activation.name, activation) is not activation:
+        if ACTIVATIONS.get(activation.name, activation) != activation:
             found = f"one of your own called {activation.name!r}"
             hint = "Give yours another name and register it: dr.register(dr.Activation(...))."
             raise InputError(
@@ -146,10 +145,9 @@ def warn_of_symmetry(architecture: Architecture, theta: Array) -> None:
     if equal is None:
         return
     layer, first, second = equal
-    warnings.warn(
+    warn(
         f"Units {first} and {second} of hidden layer {layer} have equal weights, so they get equal "
         "gradients and stay equal: the layer learns as if it had fewer units. Start from random weights, "
         'for example initializer="glorot_uniform".',
         SymmetryWarning,
-        stacklevel=5,
     )

@@ -6,7 +6,7 @@ Every list of names (arguments, command-line choices, tables in the docs, proper
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from deltarule.errors import InputError, did_you_mean, message
 
@@ -24,13 +24,18 @@ Record = TypeVar("Record", bound=Named)
 class Registry(Mapping[str, Record], Generic[Record]):
     """Records of one kind by name; aliases resolve but are not listed.
 
+    Arguments:
+        kind: what a record is, as the argument is called that takes its name.
+        protocol: the class of the records, or a protocol that they follow.
+
     >>> from deltarule.core.activations import ACTIVATIONS
     >>> ACTIVATIONS["logistic"].name
     'sigmoid'
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, protocol: Any) -> None:
         self.kind = kind
+        self.protocol = protocol
         self._records: dict[str, Record] = {}
         self._aliases: dict[str, str] = {}
 
@@ -75,3 +80,6 @@ class Registry(Mapping[str, Record], Generic[Record]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._records or name in self._aliases
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} registry: {', '.join(self._records)}>"

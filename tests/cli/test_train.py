@@ -20,7 +20,7 @@ def test_it_says_what_it_understood_and_where_the_model_is(run: Run, prices: Pat
         "prices.csv: 200 rows. A regression: 'price' holds numbers with decimals.",
         "left out: it numbers the rows",
         "one-hot: north, south",
-        "10 missing" if "10 missing" in answer.out else "missing: median",
+        "missing: median",
         "Rows: 128 to learn from, 32 to watch for early stopping, 40 held out",
         "Network: 4-16-1 (tanh, identity), 97 parameters",
         "Training: trained all 3 epochs",
@@ -157,8 +157,8 @@ def test_a_category_that_only_the_rows_set_aside_have_is_a_note(run: Run, folder
 
 def test_a_network_that_knows_nothing_is_called_so(run: Run, folder: Path) -> None:
     rng = np.random.default_rng(0)
-    pl.DataFrame({"x": rng.normal(size=200), "y": rng.normal(size=200)}).write_csv("t.csv")
-    answer = run("train", "t.csv", "-t", "y", "--validation", 0, "--epochs", 100, "--hidden", "50")
+    pl.DataFrame(rng.normal(size=(100, 20))).write_csv("t.csv")
+    answer = run("train", "t.csv", "-t", "column_0", "--validation", 0, "--epochs", 100)
     assert "Note: On these rows the network is no better than the baseline." in answer.err
 
 

@@ -189,7 +189,7 @@ def _softmax_pull_back(z: Array, a: Array, d_a: Array) -> Array:
     return a * (d_a - np.sum(a * d_a, axis=-1, keepdims=True))
 
 
-ACTIVATIONS: Registry[Activation] = Registry("activation")
+ACTIVATIONS: Registry[Activation] = Registry("activation", Activation)
 
 
 def _registered(name: str) -> Activation:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf, isfinite
-from typing import Any, TypeAlias
+from math import inf, isfinite, nan
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,16 +46,22 @@ class Interval:
         )
 
 
-def require_number(name: str, value: object, allowed: Interval) -> None:
-    """Refuse a setting that is no finite number of the interval.
+def require_number(name: str, value: object, allowed: Interval) -> float:
+    """Return a setting as float, or refuse one that is no finite number of the interval.
 
     Raises:
         InputError: with the setting's name, what it is and what is allowed.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not isfinite(value):
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    try:
+        number = float(cast(float, value)) if real else nan
+    except OverflowError:
+        number = inf
+    if not isfinite(number):
         raise InputError(message(f"`{name}` must be a finite number", found=repr(value)))
-    if not allowed.holds(np.array([float(value)]))[0]:
+    if not allowed.holds(np.array([number]))[0]:
         raise InputError(message(f"`{name}` must lie in {allowed}", found=repr(value)))
+    return number
 
 
 def require_integer(name: str, value: object, minimum: int, maximum: int | None = None) -> int:
@@ -72,6 +78,17 @@ def require_integer(name: str, value: object, minimum: int, maximum: int | None 
     return int(value)
 
 
+def require_flag(name: str, value: object) -> bool:
+    """Return a setting that is on or off.
+
+    Raises:
+        InputError: it is neither True nor False.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(message(f"`{name}` must be True or False", found=repr(value)))
+    return bool(value)
+
+
 def require_choice(name: str, value: object, allowed: Iterable[str]) -> None:
     """Refuse a setting that is none of the given words.
 
@@ -79,7 +96,7 @@ def require_choice(name: str, value: object, allowed: Iterable[str]) -> None:
         InputError: with the setting's name, what it is and what is allowed.
     """
     names = list(allowed)
-    if value not in names:
+    if not isinstance(value, str) or value not in names:
         hint = did_you_mean(value, names) if isinstance(value, str) else ""
         raise InputError(message(f"`{name}` must be one of {', '.join(names)}", found=repr(value), hint=hint))
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
 from deltarule.core.architecture import Architecture
-from deltarule.core.arrays import Array
+from deltarule.core.arrays import NON_NEGATIVE, REALS, Array, Interval, require_number
 from deltarule.registry import Registry
 
 
+@runtime_checkable
 class Initializer(Protocol):
     """Draws the weights (i, o) or the biases (o,) of a layer with the given fan-in and fan-out."""
 
@@ -47,6 +48,9 @@ class Constant:
     name: ClassVar[str] = "constant"
     formula: ClassVar[str] = r"c"
 
+    def __post_init__(self) -> None:
+        require_number("value", self.value, REALS)
+
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         return np.full(shape, float(self.value))
 
@@ -60,6 +64,10 @@ class Uniform:
     name: ClassVar[str] = "uniform"
     formula: ClassVar[str] = r"U(\text{low}, \text{high})"
 
+    def __post_init__(self) -> None:
+        low = require_number("low", self.low, REALS)
+        require_number("high", self.high, Interval(low, closed_low=True))
+
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         return rng.uniform(self.low, self.high, shape)
 
@@ -72,6 +80,10 @@ class Normal:
     std: float = 1.0
     name: ClassVar[str] = "normal"
     formula: ClassVar[str] = r"N(\text{mean}, \text{std}^2)"
+
+    def __post_init__(self) -> None:
+        require_number("mean", self.mean, REALS)
+        require_number("std", self.std, NON_NEGATIVE)
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
         return rng.normal(self.mean, self.std, shape)
@@ -134,7 +146,7 @@ class HeNormal:
         return rng.normal(0.0, sqrt(2.0 / fan_in), shape)
 
 
-INITIALIZERS: Registry[Initializer] = Registry("initializer")
+INITIALIZERS: Registry[Initializer] = Registry("initializer", Initializer)
 for _record in (
     Zeros(),
     Constant(),

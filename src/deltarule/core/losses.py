@@ -200,7 +200,7 @@ def _saturated(y: Array) -> Array:
     return np.asarray(xlogy(y, y)) - y
 
 
-LOSSES: Registry[Loss] = Registry("loss")
+LOSSES: Registry[Loss] = Registry("loss", Loss)
 
 MEAN_SQUARED_ERROR = LOSSES.register(
     Loss(

@@ -66,7 +66,7 @@ def _accuracy(y: Array, y_hat: Array, w: Array) -> float:
     return _row_mean(correct.astype(w.dtype), w)
 
 
-METRICS: Registry[Metric] = Registry("metric")
+METRICS: Registry[Metric] = Registry("metric", Metric)
 for _metric in (
     Metric(
         "mean_squared_error", _mean_squared_error, r"\frac{1}{\sum w_i} \sum w_i \overline{(\hat y - y)^2}_i"

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, TypeAlias, get_args
+from typing import ClassVar, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 
-from deltarule.core.arrays import NON_NEGATIVE, POSITIVE, Array, Interval, require_choice, require_number
+from deltarule.core.arrays import (
+    NON_NEGATIVE,
+    POSITIVE,
+    Array,
+    Interval,
+    require_choice,
+    require_flag,
+    require_number,
+)
 from deltarule.registry import Registry
 
 State: TypeAlias = Mapping[str, Array]
@@ -21,6 +29,7 @@ EpsilonForm: TypeAlias = Literal["after_bias_correction", "before_bias_correctio
 DECAY = Interval(low=0.0, high=1.0, closed_low=True)
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """What training asks of an optimizer; all vectors are (p,), like theta."""
 
@@ -38,6 +47,11 @@ class Optimizer(Protocol):
 def _require_rates(learning_rate: float | Sequence[float]) -> None:
     for rate in np.atleast_1d(learning_rate):
         require_number("learning_rate", rate, NON_NEGATIVE)
+
+
+def _keep_number(record: object, name: str, allowed: Interval) -> None:
+    """Check a setting and keep it as a Python float: a NumPy one would turn float32 into float64."""
+    object.__setattr__(record, name, require_number(name, getattr(record, name), allowed))
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,8 @@ class SGD:
 
     def __post_init__(self) -> None:
         _require_rates(self.learning_rate)
-        require_number("momentum", self.momentum, DECAY)
+        _keep_number(self, "momentum", DECAY)
+        require_flag("nesterov", self.nesterov)
 
     def init(self, theta: Array) -> State:
         return {"v": np.zeros_like(theta)} if self.momentum else {}
@@ -110,9 +125,9 @@ class Adam:
 
     def __post_init__(self) -> None:
         _require_rates(self.learning_rate)
-        require_number("beta_1", self.beta_1, DECAY)
-        require_number("beta_2", self.beta_2, DECAY)
-        require_number("epsilon", self.epsilon, POSITIVE)
+        _keep_number(self, "beta_1", DECAY)
+        _keep_number(self, "beta_2", DECAY)
+        _keep_number(self, "epsilon", POSITIVE)
         require_choice("epsilon_form", self.epsilon_form, get_args(EpsilonForm))
 
     def init(self, theta: Array) -> State:
@@ -130,6 +145,6 @@ class Adam:
         return theta - step, {"m": m, "v": v, "t": np.array([t])}
 
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
 OPTIMIZERS.register(SGD())
 OPTIMIZERS.register(Adam())

@@ -6,7 +6,7 @@ The penalty is added to J once, after the losses of the rows were averaged (or s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from deltarule.core.arrays import NON_NEGATIVE, Array, require_number
 from deltarule.registry import Registry
 
 
+@runtime_checkable
 class Penalty(Protocol):
     """A penalty: its value on an array of parameters, and its slope there."""
 
@@ -48,7 +49,7 @@ class L1:
     slope_formula: ClassVar[str] = r"\lambda \operatorname{sign}(w)"
 
     def __post_init__(self) -> None:
-        require_number("strength", self.strength, NON_NEGATIVE)
+        object.__setattr__(self, "strength", require_number("strength", self.strength, NON_NEGATIVE))
 
     def value(self, p: Array) -> float:
         return self.strength * float(np.sum(np.abs(p)))
@@ -76,7 +77,7 @@ class L2:
     slope_formula: ClassVar[str] = r"\lambda w"
 
     def __post_init__(self) -> None:
-        require_number("strength", self.strength, NON_NEGATIVE)
+        object.__setattr__(self, "strength", require_number("strength", self.strength, NON_NEGATIVE))
 
     def value(self, p: Array) -> float:
         return 0.5 * self.strength * float(np.sum(p * p))
@@ -85,7 +86,7 @@ class L2:
         return self.strength * p
 
 
-PENALTIES: Registry[Penalty] = Registry("penalty")
+PENALTIES: Registry[Penalty] = Registry("penalty", Penalty)
 PENALTIES.register(L1())
 PENALTIES.register(L2())
 
@@ -93,12 +94,13 @@ PENALTIES.register(L2())
 def penalty_value(penalties: tuple[Penalty, ...], architecture: Architecture, theta: Array) -> float:
     """The sum of all penalties on the parameters theta, (p,)."""
     W, b = architecture.views(theta)
-    return sum(
+    values = (
         penalty.value(part)
         for penalty in penalties
         for part in (*W, *b)
         if part is not None and (part.ndim == 2 or penalty.biases)
     )
+    return sum(values, 0.0)
 
 
 def penalty_gradient(penalties: tuple[Penalty, ...], architecture: Architecture, theta: Array) -> Array:

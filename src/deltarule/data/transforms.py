@@ -5,7 +5,6 @@ Not the target: that is TargetTransform in targets.py. Takes every table that `t
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from deltarule.data.scaling import as_fields
 from deltarule.data.tables import FrameLike, as_table
 from deltarule.data.treatments import DroppedColumn, Encoded, Note, NumericColumn, Treatment, treatment_from
 from deltarule.data.understanding import MAX_LEVELS, As, understand
-from deltarule.errors import DeltaruleWarning, TableError, UnseenCategoryWarning, did_you_mean, message
+from deltarule.errors import DeltaruleWarning, TableError, UnseenCategoryWarning, did_you_mean, message, warn
 from deltarule.storage.fields import JSON, Fields
 
 
@@ -178,4 +177,4 @@ def _warn(unseen: Iterable[tuple[Treatment, Encoded]]) -> None:
     parts += [f"Missing numbers: {'; '.join(numbers)}."] if numbers else []
     if parts:
         kind = UnseenCategoryWarning if categories else DeltaruleWarning
-        warnings.warn(f"The table holds what training never saw. {' '.join(parts)}", kind, stacklevel=3)
+        warn(f"The table holds what training never saw. {' '.join(parts)}", kind)

@@ -72,6 +72,7 @@ class EpochSums(NamedTuple):
 
 
 @runtime_checkable
+@runtime_checkable
 class Engine(Protocol):
     """Executes the equations. Everything it changes is in the TrainingState it is given."""
 
@@ -83,7 +84,10 @@ class Engine(Protocol):
         ...
 
     def run_epochs(self, job: Job, state: TrainingState, epochs: int, done: list[EpochSums]) -> None:
-        """Train for some epochs; append the sums of each, so that an interrupt loses no finished epoch."""
+        """Train for some epochs; append the sums of each, so that an interrupt loses no finished epoch.
+
+        What it does is a function of job and state: a run that diverged is repeated up to its best epoch.
+        """
         ...
 
     def losses(self, objective: Objective, theta: Array, rows: Rows) -> tuple[float, float]:

@@ -27,8 +27,7 @@ class ReferenceEngine:
 
     def run_epochs(self, job: Job, state: TrainingState, epochs: int, done: list[EpochSums]) -> None:
         """Train epoch by epoch; a diverging run goes on silently, the training loop judges it."""
-        with np.errstate(all="ignore"):
-            done.extend(_run_epoch(job, state) for _ in range(epochs))
+        done.extend(_run_epoch(job, state) for _ in range(epochs))
 
     def losses(self, objective: Objective, theta: Array, rows: Rows) -> tuple[float, float]:
         """Sum over blocks of rows, so that memory stays bounded."""

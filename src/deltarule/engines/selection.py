@@ -9,7 +9,7 @@ from deltarule.engines.reference import ReferenceEngine
 from deltarule.errors import InputError, message
 from deltarule.registry import Registry
 
-ENGINES: Registry[Engine] = Registry("engine")  # fastest first; "auto" asks them in this order
+ENGINES: Registry[Engine] = Registry("engine", Engine)  # fastest first; "auto" asks them in this order
 REFERENCE = ENGINES.register(ReferenceEngine())
 
 

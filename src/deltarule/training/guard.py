@@ -60,12 +60,15 @@ def objective_of(sums: EpochSums) -> float:
     return sums.loss / sums.weight + sums.penalty
 
 
+def finite_objectives(sums: list[EpochSums]) -> int:
+    """How many epochs, from the first, had a finite objective."""
+    return next((n for n, one in enumerate(sums) if not isfinite(objective_of(one))), len(sums))
+
+
 def finite_epochs(sums: list[EpochSums], theta: Array) -> int:
     """How many epochs, from the first, had a finite objective and left finite parameters."""
-    for count, epoch_sums in enumerate(sums):
-        if not isfinite(objective_of(epoch_sums)):
-            return count
-    return len(sums) if np.isfinite(theta).all() else len(sums) - 1
+    finite = finite_objectives(sums)
+    return finite if finite < len(sums) or np.isfinite(theta).all() else finite - 1
 
 
 def diverged(epoch: int, learning_rate: float | tuple[float, ...]) -> Stop:

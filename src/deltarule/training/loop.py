@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterator
 from typing import Self
 
@@ -14,8 +13,8 @@ from deltarule.core.metrics import Metric
 from deltarule.core.objective import Rows
 from deltarule.engines.base import Engine, EpochSums, Job, TrainingState
 from deltarule.engines.selection import Choice
-from deltarule.errors import DivergenceWarning
-from deltarule.training.guard import DivergenceGuard, diverged, finite_epochs
+from deltarule.errors import DivergenceWarning, warn
+from deltarule.training.guard import DivergenceGuard, diverged, finite_epochs, finite_objectives
 from deltarule.training.reports import EpochReport, History, Stop
 from deltarule.training.settings import Settings
 from deltarule.training.stopping import BestEpoch, plural
@@ -84,20 +83,26 @@ class Training(Iterator[EpochReport]):
         before, start = self.state.copy(), time.perf_counter()
         done: list[EpochSums] = []
         try:
-            self.engine.run_epochs(self.job, self.state, epochs, done)
-        finally:  # an interrupt goes on upwards once the epochs that were finished are on record
-            seconds = (time.perf_counter() - start) / max(1, len(done))
-            finite = finite_epochs(done, self.state.theta)
-            self._guard.see(before.epoch, done[:finite], before)
-            for number, sums in enumerate(done[:finite], start=before.epoch + 1):
-                self.history.epochs.append(self._report(number, sums, seconds))
+            with np.errstate(all="ignore"):
+                self.engine.run_epochs(self.job, self.state, epochs, done)
+        except KeyboardInterrupt:
+            self._record(done[: finite_objectives(done)], before, time.perf_counter() - start)
+            raise
+        seconds = time.perf_counter() - start
+        finite = finite_epochs(done, self.state.theta)
+        self._record(done[:finite], before, seconds)
+        self._chunk = max(1, min(2 * epochs, int(SECONDS_PER_CHUNK * epochs / max(seconds, 1e-9))))
+        stop = self._look(self.history.epochs[-1]) if finite == len(done) else None
         if finite < len(done):
             self._stop_diverged(before.epoch + finite + 1)
-            return
-        self._chunk = max(1, min(2 * epochs, int(SECONDS_PER_CHUNK / max(seconds, 1e-9))))
-        stop = self._look(self.history.epochs[-1])
-        if stop is not None:
+        elif stop is not None:
             self._finish(stop)
+
+    def _record(self, done: list[EpochSums], before: TrainingState, seconds: float) -> None:
+        """Report the epochs that were finished, from a state on."""
+        self._guard.see(before.epoch, done, before)
+        for number, sums in enumerate(done, start=before.epoch + 1):
+            self.history.epochs.append(self._report(number, sums, seconds / len(done)))
 
     def _report(self, number: int, sums: EpochSums, seconds: float) -> EpochReport:
         validation = self.settings.validation
@@ -155,7 +160,7 @@ class Training(Iterator[EpochReport]):
         """Go back to the best parameters known, and warn."""
         self._go_back()
         stop = self._finish(diverged(epoch, self.job.learning_rate))
-        warnings.warn(stop.message, DivergenceWarning, stacklevel=6)  # the caller of Network.train
+        warn(stop.message, DivergenceWarning)
 
     def _finish(self, stop: Stop) -> Stop:
         """End the run; the network gets the best parameters back where early stopping keeps them."""
