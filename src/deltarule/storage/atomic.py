@@ -50,6 +50,12 @@ def require_writable(path: PathLike, error: type[DeltaruleError] = ModelFileErro
         raise error(message(f"{quoted(path)} cannot be written: {problem}"))
 
 
+def require_path(path: object, error: type[DeltaruleError] = ModelFileError) -> None:
+    """Refuse what is no path."""
+    if not isinstance(path, PathLike):
+        raise error(message("A path must be text or a pathlib.Path", found=repr(path)))
+
+
 def quoted(path: PathLike) -> str:
     """Return the path in quotes, with control characters made visible."""
     return repr(os.fspath(path))

@@ -21,7 +21,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from deltarule.errors import ModelFileError, message
-from deltarule.storage.atomic import PathLike, in_words, quoted, write_bytes
+from deltarule.storage.atomic import PathLike, in_words, quoted, require_path, write_bytes
 from deltarule.storage.fields import JSON, Fields
 from deltarule.storage.recognize import looks_like
 
@@ -73,6 +73,7 @@ def write(path: PathLike, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[
     Raises:
         ModelFileError: the content or the path cannot be used. An old file at `path` is then untouched.
     """
+    require_path(path)
     plain = {name: _plain(name, array) for name, array in arrays.items()}
     data = safetensors.numpy.save(plain, {KEY: _metadata_text(plain, metadata)})
     length = int.from_bytes(data[:8], "little")
@@ -89,6 +90,7 @@ def read(path: PathLike) -> ModelFile:
     Raises:
         ModelFileError: a sentence that names the path and says what is wrong with it.
     """
+    require_path(path)
     _check_before_opening(path)
     try:
         with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
