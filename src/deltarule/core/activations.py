@@ -190,6 +190,7 @@ def _softmax_pull_back(z: Array, a: Array, d_a: Array) -> Array:
 
 
 ACTIVATIONS: Registry[Activation] = Registry("activation", Activation)
+"""The activations that are known, by name."""
 
 
 def _registered(name: str) -> Activation:

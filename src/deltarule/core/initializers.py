@@ -147,6 +147,7 @@ class HeNormal:
 
 
 INITIALIZERS: Registry[Initializer] = Registry("initializer", Initializer)
+"""The initializers that are known, by name."""
 for _record in (
     Zeros(),
     Constant(),

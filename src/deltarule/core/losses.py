@@ -201,6 +201,7 @@ def _saturated(y: Array) -> Array:
 
 
 LOSSES: Registry[Loss] = Registry("loss", Loss)
+"""The losses that are known, by name."""
 
 MEAN_SQUARED_ERROR = LOSSES.register(
     Loss(

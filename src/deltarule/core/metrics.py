@@ -67,6 +67,7 @@ def _accuracy(y: Array, y_hat: Array, w: Array) -> float:
 
 
 METRICS: Registry[Metric] = Registry("metric", Metric)
+"""The metrics that are known, by name."""
 for _metric in (
     Metric(
         "mean_squared_error", _mean_squared_error, r"\frac{1}{\sum w_i} \sum w_i \overline{(\hat y - y)^2}_i"

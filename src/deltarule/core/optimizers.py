@@ -146,5 +146,6 @@ class Adam:
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
+"""The optimizers that are known, by name."""
 OPTIMIZERS.register(SGD())
 OPTIMIZERS.register(Adam())

@@ -87,6 +87,7 @@ class L2:
 
 
 PENALTIES: Registry[Penalty] = Registry("penalty", Penalty)
+"""The penalties that are known, by name."""
 PENALTIES.register(L1())
 PENALTIES.register(L2())
 

@@ -52,7 +52,7 @@ def require_writable(path: PathLike, error: type[DeltaruleError] = ModelFileErro
 
 def require_path(path: object, error: type[DeltaruleError] = ModelFileError) -> None:
     """Refuse what is no path."""
-    if not isinstance(path, PathLike):
+    if not isinstance(path, str | os.PathLike):
         raise error(message("A path must be text or a pathlib.Path", found=repr(path)))
 
 
