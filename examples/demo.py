@@ -25,8 +25,10 @@ COLORS = {"benign": "#0072B2", "malignant": "#D55E00"}
 
 def write_tables() -> pl.Series:
     """Write 569 tumors as two tables, one in five of them as new ones; return what the new ones are."""
-    tumors = dr.datasets.breast_cancer().sample(fraction=1.0, shuffle=True, seed=0)
-    new, train = tumors.head(len(tumors) // 5), tumors.tail(-(len(tumors) // 5))
+    tumors = dr.datasets.breast_cancer()
+    order = np.random.default_rng(0).permutation(len(tumors))
+    n_new = len(tumors) // 5
+    new, train = tumors[order[:n_new]], tumors[order[n_new:]]
     train.write_csv(TRAIN)
     new.drop("diagnosis").write_csv(NEW)
     return new["diagnosis"]

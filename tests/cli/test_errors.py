@@ -32,7 +32,7 @@ TABLES = {
     "missing file": Case("train nowhere.csv -t y", 1, "There is no file 'nowhere.csv'"),
     "missing file, nearly": Case("train table.cvs -t answer", 1, "Did you mean 'table.csv'?"),
     "a folder": Case("train . -t y", 1, "cannot be read: is a directory"),
-    "no such column": Case("train table.csv -t anwser", 1, "Did you mean 'answer'?"),
+    "no such column": Case("train table.csv -t answers", 1, "Did you mean 'answer'?"),
     "empty file": Case("train table.csv -t y", 1, "'table.csv' is empty", ""),
     "header only": Case("train table.csv -t b", 1, "holds a header but no rows", "a,b\n"),
     "one class only": Case("train table.csv -t b", 1, "at least two classes", "a,b\n1,x\n2,x\n"),
@@ -109,7 +109,7 @@ PREDICTIONS = {
 }
 USAGE = {
     "no verb": Case("--tagret", 2, "No such option: --tagret"),
-    "unknown verb": Case("trian table.csv", 2, "Did you mean 'train'?"),
+    "unknown verb": Case("trai table.csv", 2, "Did you mean 'train'?"),
     "no table": Case("train", 2, "Missing argument 'TABLE'"),
     "no target": Case("train table.csv", 2, "Missing option '--target'"),
     "unknown option": Case("train table.csv -t answer --epoch 3", 2, "--epochs"),
@@ -119,7 +119,7 @@ USAGE = {
     "activation": Case("train table.csv -t answer --activation rleu", 2, "Did you mean 'relu'?"),
     "loss": Case("train table.csv -t answer --loss poison", 2, "Did you mean 'poisson'?"),
     "optimizer": Case("train table.csv -t answer --optimizer adm", 2, "Did you mean 'adam'?"),
-    "task": Case("train table.csv -t answer --task regresion", 2, "Did you mean 'regression'?"),
+    "task": Case("train table.csv -t answer --task regress", 2, "Did you mean 'regression'?"),
     "rate": Case("train table.csv -t answer --learning-rate nan", 2, "a number in (0, inf); got 'nan'"),
     "negative rate": Case("train table.csv -t answer --learning-rate=-1", 2, "got '-1'"),
     "fraction": Case("train table.csv -t answer --held-out 1", 2, "a number in [0, 1); got '1'"),

@@ -122,7 +122,7 @@ def test_ctrl_c_saves_the_best_network(terminals: list[Terminal], folder: Path) 
 
 
 def test_an_error_in_a_terminal_is_a_sentence_too(terminals: list[Terminal], passes: Path) -> None:
-    terminals.append(Terminal("train", passes, "-t", "pased"))
+    terminals.append(Terminal("train", passes, "-t", "passe"))
     assert terminals[0].finish() == 1
     assert "Did you mean 'passed'?" in " ".join(terminals[0].text.split())
     assert "Traceback" not in terminals[0].text

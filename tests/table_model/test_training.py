@@ -275,7 +275,7 @@ def test_optimizer_and_learning_rate() -> None:
         ({"activation": "rleu"}, "Did you mean 'relu'"),
         ({"loss": "poison"}, "Did you mean 'poisson'"),
         ({"loss": "cross_entropy"}, "The loss must go with a classification with 2 classes"),
-        ({"task": "regresion"}, "Did you mean 'regression'"),
+        ({"task": "regress"}, "Did you mean 'regression'"),
         ({"optimizer": "adm"}, "Did you mean 'adam'"),
         ({"learning_rate": -1}, "`learning_rate` must lie in"),
         ({"held_out": 1.0}, "`held_out` must lie in"),

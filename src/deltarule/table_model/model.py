@@ -237,16 +237,15 @@ class TableModel:
             dtype=dtype,
             seed=seed,
         )
-        train, watched = ready.parts.train, ready.parts.validation
+        watched = ready.parts.validation
         run = network.training(
-            ready.X[train],
-            ready.y[train],
+            *ready.rows(ready.parts.train),
             loss=ready.loss,
             optimizer=optimizer_,
             batch_size=batch_size,
             epochs=epochs,
             penalty=penalty,
-            validation=(ready.X[watched], ready.y[watched]) if len(watched) else None,
+            validation=ready.rows(watched) if len(watched) else None,
             metrics=metrics_of(metrics, ready.task.name),
             target_scaler=ready.target.standardizer,
             early_stopping=early_stopping if len(watched) else None,
@@ -255,9 +254,7 @@ class TableModel:
             seed=seed,
             callbacks=callbacks,
         )
-        counts = RowCounts(len(train), len(watched), len(ready.parts.held_out), ready.parts.n_without_target)
-        fitted = Fitted(ready.inputs, ready.target, ready.y[train].mean(axis=0), counts)
-        return TableTraining(cls(network, fitted), run, ready)
+        return TableTraining(cls(network, ready.fitted()), run, ready)
 
     def judge(self, table: TableLike) -> Scores:
         """Return the metrics of `evaluate` beside those of the best constant prediction.

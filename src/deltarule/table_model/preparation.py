@@ -20,6 +20,7 @@ from deltarule.data.splitting import split_rows
 from deltarule.data.targets import TargetTransform, Task, TaskName, choose_task, class_codes, with_target
 from deltarule.data.transforms import TableTransform
 from deltarule.errors import InputError, TableError, message
+from deltarule.table_model.fitted import Fitted, RowCounts
 
 Auto = Literal["auto"]
 
@@ -50,6 +51,16 @@ class Prepared(NamedTuple):
     output: Activation
     X: NDArray[np.float64]
     y: NDArray[np.float64]
+
+    def rows(self, which: Indices) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return X and y of some rows."""
+        return self.X[which], self.y[which]
+
+    def fitted(self) -> Fitted:
+        """Return what belongs to a model beside its network; the scores come later."""
+        train, validation, held_out, n_without_target = self.parts
+        counts = RowCounts(len(train), len(validation), len(held_out), n_without_target)
+        return Fitted(self.inputs, self.target, self.y[train].mean(axis=0), counts)
 
 
 def prepare(
