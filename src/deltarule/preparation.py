@@ -111,7 +111,7 @@ def require_own_names(architecture: Architecture) -> None:
         InputError: with the name.
     """
     for activation in architecture.activations:
-        if ACTIVATIONS.get(activation.name, activation) != activation:
+        if ACTIVATIONS.get(activation.name, activation) is not activation:
             found = f"one of your own called {activation.name!r}"
             hint = "Give yours another name and register it: dr.register(dr.Activation(...))."
             raise InputError(

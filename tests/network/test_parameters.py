@@ -99,7 +99,7 @@ COPIES = {
     "copy()": lambda net: net.copy(),
     "copy.copy": copy.copy,
     "copy.deepcopy": copy.deepcopy,
-    "pickle": lambda net: pickle.loads(pickle.dumps(net)),
+    "pickle": lambda net: pickle.loads(pickle.dumps(net)),  # noqa: S301 (our own bytes)
     "astype": lambda net: net.astype("float64"),
 }
 

@@ -67,14 +67,18 @@ def backward(
 
 def loss_sum(y: Array, w: Array | None, output: Step, loss: Loss, activation: Activation) -> float:
     """Σ wᵢ ℓᵢ over the rows."""
-    per_row = loss.per_row(y, output.z, output.a, activation)
-    return float(np.sum(per_row) if w is None else per_row @ w)
+    return float(np.sum(_weighted(loss.per_row(y, output.z, output.a, activation), w)))
 
 
 def output_delta(y: Array, w: Array | None, output: Step, loss: Loss, activation: Activation) -> Array:
     """delta = wᵢ ∂ℓᵢ/∂z of the output layer, per row, undivided."""
     delta = loss.delta(y, output.z, output.a, activation)
-    return delta if w is None else delta * w[:, np.newaxis]
+    return _weighted(delta, w if w is None else w[:, np.newaxis])
+
+
+def _weighted(values: Array, w: Array | None) -> Array:
+    """wᵢ times the values of row i; a row of weight 0 is absent, even where its values overflow."""
+    return values if w is None else np.where(w > 0.0, w * values, 0.0)
 
 
 def weight_sums(steps: Sequence[Step], deltas: Sequence[Array]) -> list[Array]:

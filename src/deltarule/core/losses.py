@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +74,7 @@ class Loss:
 
     def allows(self, activation: Activation) -> bool:
         """Say whether that output activation stays where this loss is defined."""
-        if self.y_hat_sums_to_one and activation != SOFTMAX:
+        if self.y_hat_sums_to_one and activation is not SOFTMAX:
             return False
         return self.y_hat_domain.covers(activation.range)
 
@@ -114,7 +115,11 @@ def _with_identity(
     value: Callable[[Array, Array], Array], slope: Callable[[Array, Array], Array]
 ) -> Mapping[Activation, Fused]:
     """With the identity as output activation z is ŷ, so ∂ℓ/∂z is ∂ℓ/∂ŷ."""
-    return {IDENTITY: Fused(value, lambda y, z, y_hat: slope(y, z))}
+    return {IDENTITY: Fused(value, partial(_slope_is_delta, slope))}
+
+
+def _slope_is_delta(slope: Callable[[Array, Array], Array], y: Array, z: Array, y_hat: Array) -> Array:
+    return slope(y, y_hat)
 
 
 # -- absolute error and Huber ----------------------------------------------------------------------------

@@ -26,9 +26,9 @@ MAX_SEED = 2**64 - 1
 def permutation(n: int, seed: int, epoch: int) -> Indices:
     """Return the row order of an epoch, a permutation of range(n).
 
-    Row r gets the key: the high bits of output r of Philox4x64-10 with key (seed, epoch) and counter 0,
-    with r itself in the low bits; rows are visited by ascending key. NumPy guarantees the stream of
-    Philox, and keys never tie, so this can be computed the same way anywhere.
+    Row r gets the key: the high bits of output r of Philox4x64-10 with key (seed, epoch), the first block
+    having counter 1, with r itself in the low bits; rows are visited by ascending key. NumPy guarantees the
+    stream of Philox, and keys never tie, so this can be computed the same way anywhere.
 
     >>> permutation(5, seed=0, epoch=0).tolist() == permutation(5, seed=0, epoch=0).tolist()
     True
