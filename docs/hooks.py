@@ -157,8 +157,7 @@ TABLES: Mapping[str, Callable[[], Iterable[dict[str, str]]]] = {
 
 def names(registry: Registry[Any], name: str) -> str:
     """Return the name and its aliases."""
-    aliases = [alias for alias, meant in registry._aliases.items() if meant == name]
-    return "<br>".join(f"<code>{escape(each)}</code>" for each in (name, *aliases))
+    return "<br>".join(f"<code>{escape(each)}</code>" for each in (name, *registry.aliases(name)))
 
 
 def interval(values: Interval) -> str:

@@ -69,6 +69,10 @@ class Registry(Mapping[str, Record], Generic[Record]):
             message(f"`{self.kind}` must be one of {', '.join(self._records)}", found=repr(name), hint=hint)
         )
 
+    def aliases(self, name: str) -> tuple[str, ...]:
+        """Return the other names of a record."""
+        return tuple(alias for alias, target in self._aliases.items() if target == name)
+
     def __getitem__(self, name: str) -> Record:
         return self._records[self._aliases.get(name, name)]
 
