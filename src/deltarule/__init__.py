@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deltarule import plots as plots
+    from deltarule.baselines import (
+        LinearModel as LinearModel,
+        descend as descend,
+        least_squares as least_squares,
+        polynomial as polynomial,
+    )
     from deltarule.checking import check_gradients as check_gradients
     from deltarule.core.activations import ACTIVATIONS as ACTIVATIONS, Activation as Activation
     from deltarule.core.arrays import Interval as Interval
-    from deltarule.core.descent import Descent as Descent, descend as descend
+    from deltarule.core.descent import Descent as Descent
     from deltarule.core.equations import Gradients as Gradients, Step as Step
     from deltarule.core.gradient_check import GradientCheck as GradientCheck
     from deltarule.core.initializers import (
@@ -27,11 +33,6 @@ if TYPE_CHECKING:
         Normal as Normal,
         Uniform as Uniform,
         Zeros as Zeros,
-    )
-    from deltarule.core.linear import (
-        LinearModel as LinearModel,
-        least_squares as least_squares,
-        polynomial as polynomial,
     )
     from deltarule.core.losses import LOSSES as LOSSES, Fused as Fused, Loss as Loss
     from deltarule.core.metrics import METRICS as METRICS, Metric as Metric
@@ -60,13 +61,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "deltarule.baselines": ("LinearModel", "descend", "least_squares", "polynomial"),
     "deltarule.checking": ("check_gradients",),
     "deltarule.core.activations": (
         "ACTIVATIONS",
         "Activation",
     ),
     "deltarule.core.arrays": ("Interval",),
-    "deltarule.core.descent": ("Descent", "descend"),
+    "deltarule.core.descent": ("Descent",),
     "deltarule.core.equations": ("Gradients", "Step"),
     "deltarule.core.gradient_check": ("GradientCheck",),
     "deltarule.core.initializers": (
@@ -81,7 +83,6 @@ _HOME = {
         "Uniform",
         "Zeros",
     ),
-    "deltarule.core.linear": ("LinearModel", "least_squares", "polynomial"),
     "deltarule.core.losses": ("LOSSES", "Fused", "Loss"),
     "deltarule.core.metrics": (
         "METRICS",

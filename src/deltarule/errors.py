@@ -27,10 +27,6 @@ class ModelFileError(DeltaruleError, ValueError):
     """A model file cannot be read or written."""
 
 
-class MissingExtraError(DeltaruleError, ImportError):
-    """An optional package is needed; the message names the extra to install."""
-
-
 class DeltaruleWarning(UserWarning):
     """Base class of every warning that deltarule issues on purpose."""
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deltarule.core.activations import ACTIVATIONS, Activation
+from deltarule.core.activations import ACTIVATIONS, SOFTMAX, Activation
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array, Interval, require_flag, require_integer
 from deltarule.core.losses import LOSSES, Loss
@@ -87,6 +87,15 @@ def architecture_of(
             )
         )
     records = tuple(record(ACTIVATIONS, name) for name in activations)
+    for layer, (activation, width) in enumerate(zip(records, widths[1:], strict=True), start=1):
+        if activation is SOFTMAX and width == 1:
+            raise InputError(
+                message(
+                    "softmax needs at least two units: over one it is always 1",
+                    found=f"one in layer {layer}",
+                    hint="For two classes try a sigmoid output with binary_cross_entropy, or dr.one_hot(y).",
+                )
+            )
     return Architecture(tuple(widths), records, require_flag("bias", bias))
 
 
@@ -221,8 +230,9 @@ def require_targets(y: Array, loss: Loss, output: Activation, kind: str = "") ->
         InputError: with the first such row, and the pair of loss and output activation.
     """
     domain: Interval = loss.y_domain
-    for start in range(0, len(y), VALUES_PER_BLOCK):
-        outside = ~domain.holds(y[start : start + VALUES_PER_BLOCK])
+    rows_per_block = max(1, VALUES_PER_BLOCK // y.shape[1])
+    for start in range(0, len(y), rows_per_block):
+        outside = ~domain.holds(y[start : start + rows_per_block])
         if outside.any():
             row, column = np.argwhere(outside)[0]
             where = f"row {start + row}" + (f", column {column}" if y.shape[1] > 1 else "")
@@ -281,8 +291,22 @@ def _numbers(name: str, values: ArrayLike, dtype: np.dtype[np.floating]) -> Arra
             return np.asarray(array, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:
         hint = "For tables with text columns see dr.TableModel." if name in ("X", "y") else ""
-        found = str(error).rstrip(".")
+        found = _first_text(values) or str(error).rstrip(".")
         raise InputError(message(f"`{name}` must hold numbers", found=found, hint=hint)) from error
+
+
+def _first_text(values: ArrayLike) -> str:
+    """The first entry that is text and no number, with its row; nothing where there is none."""
+    try:
+        entries = np.asarray(values, dtype=object)
+    except ValueError:
+        return ""
+    for place, entry in np.ndenumerate(entries):
+        try:
+            float(entry)
+        except (TypeError, ValueError, OverflowError):
+            return f"{str(entry)!r} in row {place[0]}" if isinstance(entry, str) and place else ""
+    return ""
 
 
 def _require_finite(name: str, array: Array) -> None:

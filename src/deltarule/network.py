@@ -319,7 +319,8 @@ class Network:
         seed = require_integer("seed", seed, 0, MAX_SEED)
         objective = preparation.objective_of(self._architecture, loss, reduction, penalty)
         rows = preparation.rows_for(objective, self.dtype, X, y, sample_weight, offset)
-        preparation.require_shapes(objective, rows)
+        if batches is not None:
+            preparation.require_arrays(validation)
         rows, held_out = preparation.divide(objective, rows, validation, seed)
         settings = Settings(
             epochs=epochs,

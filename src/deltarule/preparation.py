@@ -55,6 +55,7 @@ def rows_for(
     architecture = objective.architecture
     rows = inputs.rows_of(architecture.widths, dtype, X, y, sample_weight, offset, kind)
     inputs.require_targets(rows.y, objective.loss, architecture.activations[-1], kind)
+    require_shapes(objective, rows)
     return rows
 
 
@@ -76,6 +77,17 @@ def divide(
         return kept, held_out
     X, y, sample_weight, offset = _validation_arrays(validation)
     return rows, rows_for(objective, rows.X.dtype, X, y, sample_weight, offset, "validation ")
+
+
+def require_arrays(validation: Validation | None) -> None:
+    """Refuse a validation fraction beside the caller's own batches, whose row numbers it would shift.
+
+    Raises:
+        InputError: the validation rows are a fraction.
+    """
+    if isinstance(validation, float | int | np.number):
+        asked = "`validation` must be arrays where `batches` says which rows each step uses"
+        raise InputError(message(asked, found=repr(validation), hint="Try validation=(X_val, y_val)."))
 
 
 def require_shapes(objective: Objective, rows: Rows) -> None:

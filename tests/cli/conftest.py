@@ -33,7 +33,7 @@ Run = Callable[..., Answer]
 @pytest.fixture(autouse=True)
 def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing in the environment asks for colors, widths or tracebacks."""
-    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "DELTARULE_TRACEBACK", "GITHUB_ACTIONS"):
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "DELTARULE_TRACEBACK"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -190,6 +190,24 @@ def test_a_folder_that_is_write_protected(run: Run, folder: Path, passes: Path) 
     assert "its folder is write-protected" in answer.err
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_an_output_that_cannot_be_read(
+    run: Run, folder: Path, passes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "model").touch(mode=0o200)
+
+    def locked(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(train_verb.Path, "open", locked)  # the superuser may read everything
+    answer = run("train", passes, "-t", "passed", "-o", "model")
+    assert (answer.code, answer.err) == (
+        1,
+        "Error: 'model' exists and cannot be read (permission denied), so it is not overwritten. "
+        "Choose another name with --output.\n",
+    )
+
+
 def test_a_full_disk_leaves_nothing(
     run: Run, folder: Path, passes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,20 @@ class Terminal:
         return bool(data)
 
 
+INTERRUPTED_IMPORT = """
+import signal, sys
+
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC())
+from deltarule.cli.main import app
+app()
+"""
+
+
 @pytest.fixture
 def terminals() -> Iterator[list[Terminal]]:
     opened: list[Terminal] = []
@@ -121,6 +135,14 @@ def test_ctrl_c_saves_the_best_network(terminals: list[Terminal], folder: Path) 
     assert dr.TableModel.load("model.safetensors").network.training_record["restored_epoch"] >= 1
 
 
+@pytest.mark.parametrize("module", ["typer", "numpy", "polars", "deltarule.cli.train"])
+def test_ctrl_c_while_the_program_is_imported(module: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, module]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "Error: Interrupted; nothing was written.\n"
+
+
 def test_an_error_in_a_terminal_is_a_sentence_too(terminals: list[Terminal], passes: Path) -> None:
     terminals.append(Terminal("train", passes, "-t", "passe"))
     assert terminals[0].finish() == 1
@@ -134,6 +156,15 @@ def test_in_a_pipe_there_is_plain_text(launch: Run, passes: Path) -> None:
     assert BAR not in answer.out
     assert "\x1b" not in answer.out
     assert "\r" not in answer.out
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_ACTIONS", "PY_COLORS"])
+@pytest.mark.parametrize("words", [("--help",), ("train", "--help"), ()])
+def test_help_in_a_pipe_is_plain_text_too(launch: Run, variable: str, words: tuple[str, ...]) -> None:
+    answer = launch(*words, **{variable: "true"})
+    assert "Usage" in answer.out
+    assert "\x1b" not in answer.out + answer.err
+    assert "\x1b" in launch(*words, **{variable: "true"}, FORCE_COLOR="1").out
 
 
 def test_even_forced_colors_make_no_bar_in_a_pipe(launch: Run, passes: Path) -> None:

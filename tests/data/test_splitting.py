@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from deltarule.data.splitting import split_rows
+from deltarule.data.splitting import Purpose, split_rows
 from deltarule.errors import InputError
 
 FRACTIONS = st.floats(0.001, 0.999)
@@ -51,6 +53,12 @@ def test_the_same_seed_gives_the_same_rows_and_another_gives_others() -> None:
     assert first.tolist() != other.tolist()
 
 
+def test_each_purpose_has_a_choice_of_its_own() -> None:
+    watched, tested = (split_rows(1000, 0.5, 3, purpose=purpose).held_out for purpose in get_args(Purpose))
+    assert split_rows(1000, 0.5, 3).held_out.tolist() == watched.tolist()
+    assert len(np.intersect1d(watched, tested)) == pytest.approx(250, abs=40)  # five standard deviations
+
+
 def test_strata_may_be_text() -> None:
     assert len(split_rows(4, 0.5, 0, ["u", "u", "v", "v"]).held_out) == 2
 
@@ -63,9 +71,10 @@ def test_strata_may_be_text() -> None:
         ((10, 1.0, 0), "`fraction`"),
         ((10, float("nan"), 0), "`fraction`"),
         ((10, 0.5, -1), "`seed`"),
+        ((10, 0.5, 0, None, "test"), "`purpose` must be one of validation, held_out; got 'test'"),
         ((10, 0.5, 0, [1, 2]), "`strata` must have 10 entries; got 2"),
     ],
 )
-def test_errors_say_what_is_wrong(arguments: tuple[int, float, int], words: str) -> None:
+def test_errors_say_what_is_wrong(arguments: tuple[Any, ...], words: str) -> None:
     with pytest.raises(InputError, match=words):
         split_rows(*arguments)

@@ -322,8 +322,9 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: train(optimizer=dr.SGD([0.1] * 3)),
-        "`learning_rate` must be one number or one per layer, 2; got [0.1, 0.1, 0.1].",
+        "`learning_rate` must be one number or one per layer, 2; got (0.1, 0.1, 0.1).",
     ),
+    (lambda: train(y=["1", "two", *["3"] * 8]), "`y` must hold numbers; got 'two' in row 1. For tables *"),
     (lambda: dr.SGD(-1), "`learning_rate` must lie in [0, inf); got *-1*"),
     (lambda: dr.SGD("fast"), "`learning_rate` must be a finite number; got *'fast'*"),
     (lambda: dr.SGD(NAN), "`learning_rate` must be a finite number; got *nan*"),
@@ -337,7 +338,15 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
     (lambda: dr.L2(-1), "`strength` must lie in [0, inf); got -1."),
     # the rest of the border
     (lambda: dr.check_gradients(net(), X, Y, tolerance=0), "`tolerance` must lie in (0, inf); got 0."),
-    (lambda: dr.register(3), "only an Activation, a Loss or a Metric can be registered; got 3."),
+    (
+        lambda: dr.register(3),
+        "`record` must be a record of a known kind; got 3. "
+        "Allowed: activation, loss, metric, optimizer, initializer, penalty.",
+    ),
+    (
+        lambda: dr.register(dr.SGD),
+        "`record` must be a record, not its class; got <class *SGD'>. Try SGD(...).",
+    ),
     (
         lambda: dr.register(dr.Metric("rmse", lambda y, y_hat, w: 0.0)),
         "the metric name must be new; got 'rmse'. Choose another name.",

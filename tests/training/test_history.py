@@ -191,3 +191,11 @@ def test_a_run_whose_validation_loss_is_infinite_can_be_saved(tmp_path: Any) -> 
     assert net.history.validation_loss == [np.inf]
     net.save(tmp_path / "net.safetensors")
     assert dr.load(tmp_path / "net.safetensors").training_record["validation_loss_of_last_epoch"] is None
+
+
+def test_shown_in_a_notebook_it_is_one_line() -> None:
+    history = line().train(X, Y, epochs=300, validation=(X, Y))
+    assert repr(history).startswith("<History: 300 epochs, last loss ")
+    assert repr(history).endswith("; trained all 300 epochs>")
+    assert len(repr(history)) < 200
+    assert repr(line().train(X, Y, epochs=0)).startswith("<History: no epoch finished; ")

@@ -72,8 +72,8 @@ def test_ctrl_c_while_the_numbers_overflow_gives_the_best_parameters_back() -> N
     history = net.train(X, Y, epochs=10, batch_size=None, metrics=["rmse"], engine=Overflowing())
     assert history.stop is not None
     assert history.stop.kind == "interrupted"
-    assert history.restored_epoch == 2
-    np.testing.assert_array_equal(net.theta, theta_after(2, batch_size=None))
+    assert history.restored_epoch == 3
+    np.testing.assert_array_equal(net.theta, theta_after(3, batch_size=None))
 
 
 SCRIPT = """

@@ -1,6 +1,7 @@
 """The command line: one file per verb.
 
-main.py        the program: its verbs, --version
+main.py        the entry, which guards the import of all the rest
+program.py     the program: its verbs, --version
 train.py       from a table to a model file
 predict.py     from a model file and a table to predictions
 parameters.py  what a word on the command line may be: names, widths, fractions

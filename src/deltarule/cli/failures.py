@@ -32,6 +32,7 @@ class Program(TyperGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
+        _force_no_colors()
         standalone, extra["standalone_mode"] = extra.get("standalone_mode", True), False
         if not standalone:
             return super().main(*args, **extra)
@@ -68,6 +69,14 @@ def guarded(run: Callable[[], Any]) -> Any:
         what = f"{type(bug).__name__}: {bug}"
         error(f"This should not have happened ({what}). {TRACEBACK}=1 shows where; please report it.")
     raise typer.Exit(RUNTIME)
+
+
+def _force_no_colors() -> None:
+    """Undo typer's colors in a pipe where these variables are set; rich asks the terminal and FORCE_COLOR."""
+    if not os.environ.keys().isdisjoint(("GITHUB_ACTIONS", "PY_COLORS")):
+        from typer import rich_utils
+
+        rich_utils.FORCE_TERMINAL = None
 
 
 def _with_hint(refused: Any) -> str:

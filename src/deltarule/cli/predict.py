@@ -57,6 +57,13 @@ def _require_output(output: Path, *sources: Path) -> None:
     """Refuse an output that cannot be written or would destroy what is read."""
     require_writable(output, TableError)
     for source in sources:
-        if output.exists() and source.exists() and output.samefile(source):
+        if _same(output, source):
             asked = f"{quoted(output)} is read, so it cannot be the output too"
             raise TableError(message(asked, hint="Choose another name with --output."))
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one is not there, or cannot be looked at
+        return False

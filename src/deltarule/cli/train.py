@@ -20,7 +20,7 @@ from deltarule.core.optimizers import OPTIMIZERS
 from deltarule.data.tables import read_table
 from deltarule.data.targets import TASKS
 from deltarule.errors import ModelFileError, message
-from deltarule.storage.atomic import quoted, require_writable
+from deltarule.storage.atomic import in_words, quoted, require_writable
 from deltarule.table_model import TableModel, TableTraining
 from deltarule.table_model.preparation import LEARNING_RATES
 from deltarule.training.reports import Stop
@@ -149,12 +149,18 @@ def train(
 def _require_output(output: Path) -> None:
     """Refuse an output that cannot be written, or that is a file of another kind, before anything is done."""
     require_writable(output)
-    if output.is_file():
+    if not output.is_file():
+        return
+    other = "Choose another name with --output."
+    try:
         with output.open("rb") as file:
             beginning = file.read(9)
-        if beginning and beginning[8:] != b"{":
-            asked = f"{quoted(output)} exists and is no model file, so it is not overwritten"
-            raise ModelFileError(message(asked, hint="Choose another name with --output."))
+    except OSError as reason:
+        asked = f"{quoted(output)} exists and cannot be read ({in_words(reason)}), so it is not overwritten"
+        raise ModelFileError(message(asked, hint=other)) from reason
+    if beginning and beginning[8:] != b"{":
+        asked = f"{quoted(output)} exists and is no model file, so it is not overwritten"
+        raise ModelFileError(message(asked, hint=other))
 
 
 def _run(training: TableTraining, epochs: int) -> Stop:

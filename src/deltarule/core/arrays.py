@@ -1,4 +1,4 @@
-"""The array type of the mathematics, intervals of real numbers, and the two checks every setting needs."""
+"""The array type of the mathematics, intervals of real numbers, and the checks every setting needs."""
 
 from __future__ import annotations
 

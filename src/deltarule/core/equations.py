@@ -1,6 +1,7 @@
-"""The equations of a multilayer perceptron: forward, objective, output delta, backward.
+"""The equations of a multilayer perceptron: forward, backward, output delta, and the sums over rows.
 
 Rows are samples: x is (n, i), W is (i, o), z and a are (n, o). Derivation: docs, "The mathematics".
+objective.py puts them together: J and its gradient.
 """
 
 from __future__ import annotations

@@ -41,9 +41,9 @@ class LayerCheck(NamedTuple):
     ok: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientCheck:
-    """The result of a gradient check; ``print(check)`` says it in words."""
+    """The result of a gradient check; shown, it says so in words."""
 
     layers: tuple[LayerCheck, ...]
     worst: Entry | None
@@ -64,7 +64,7 @@ class GradientCheck:
         """The largest relative error of a layer."""
         return max(layer.relative_error for layer in self.layers)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         verdict = "agrees with" if self.ok else "DIFFERS from"
         lines = [f"The hand-derived gradient {verdict} central differences (tolerance {self.tolerance:g})."]
         for layer in self.layers:

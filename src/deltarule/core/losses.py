@@ -147,11 +147,16 @@ def _huber_slope(y: Array, y_hat: Array) -> Array:
 
 
 def _binary_cross_entropy(y: Array, y_hat: Array) -> Array:
-    return -np.sum(xlogy(y, _at_least(y_hat)) + xlogy(1.0 - y, _at_least(1.0 - y_hat)), axis=1)
+    return -np.sum(xlogy(y, _at_least(y_hat)) + xlogy(1.0 - y, _one_minus(y_hat)), axis=1)
 
 
 def _binary_cross_entropy_slope(y: Array, y_hat: Array) -> Array:
-    return (1.0 - y) / _at_least(1.0 - y_hat) - y / _at_least(y_hat)
+    return (1.0 - y) / _one_minus(y_hat) - y / _at_least(y_hat)
+
+
+def _one_minus(y_hat: Array) -> Array:
+    """1 - ŷ, which is known only to the spacing of the numbers near 1."""
+    return np.maximum(1.0 - y_hat, float(np.finfo(y_hat.dtype).eps))
 
 
 def _binary_cross_entropy_of_z(y: Array, z: Array) -> Array:

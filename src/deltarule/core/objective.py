@@ -6,7 +6,7 @@ J = Σ wᵢ ℓᵢ / Σ wᵢ + penalties for ``reduction="mean"``, Σ wᵢ ℓ�
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from deltarule.core.losses import Loss
 from deltarule.core.penalties import Penalty, penalty_gradient, penalty_value
 
 Reduction: TypeAlias = Literal["mean", "sum"]
+Reduced = TypeVar("Reduced", float, Array)
 Selection: TypeAlias = slice | NDArray[np.integer]
 
 
@@ -66,16 +67,19 @@ class Objective:
         return Sums(loss, weight_of(rows), self.architecture.flatten(dW, db))
 
     def gradient(self, theta: Array, sums: Sums) -> Array:
-        """∂J/∂theta from the sums of a step's rows: the one place that divides."""
-        gradient = sums.gradient / sums.weight if self.reduction == "mean" else sums.gradient
+        """∂J/∂theta from the sums of a step's rows."""
+        gradient = self.reduce(sums.gradient, sums.weight)
         if self.penalties:
             gradient = gradient + penalty_gradient(self.penalties, self.architecture, theta)
         return gradient
 
     def value(self, theta: Array, loss: float, weight: float) -> float:
         """J from Σ wᵢ ℓᵢ and Σ wᵢ."""
-        data = loss / weight if self.reduction == "mean" else loss
-        return data + self.penalty(theta)
+        return self.reduce(loss, weight) + self.penalty(theta)
+
+    def reduce(self, total: Reduced, weight: float) -> Reduced:
+        """Divide a sum over rows by their weight, if the reduction is "mean": the one place that divides."""
+        return total / weight if self.reduction == "mean" else total
 
     def penalty(self, theta: Array) -> float:
         """The sum of all penalties."""

@@ -44,9 +44,12 @@ class Optimizer(Protocol):
     def update(self, theta: Array, gradient: Array, state: State, rate: Rate) -> tuple[Array, State]: ...
 
 
-def _require_rates(learning_rate: float | Sequence[float]) -> None:
-    for rate in np.atleast_1d(learning_rate):
-        require_number("learning_rate", rate, NON_NEGATIVE)
+def _keep_rates(record: SGD | Adam) -> None:
+    """Check the learning rate and keep it as a float or a tuple of floats, so that the record is a value."""
+    given = record.learning_rate
+    several = isinstance(given, Sequence | np.ndarray) and np.ndim(given) > 0
+    rates = [require_number("learning_rate", rate, NON_NEGATIVE) for rate in np.ravel(given).tolist()]
+    object.__setattr__(record, "learning_rate", tuple(rates) if several else rates[0])
 
 
 def _keep_number(record: object, name: str, allowed: Interval) -> None:
@@ -76,7 +79,7 @@ class SGD:
     formula: ClassVar[str] = r"v \leftarrow \mu v - \eta g,\quad \theta \leftarrow \theta + v"
 
     def __post_init__(self) -> None:
-        _require_rates(self.learning_rate)
+        _keep_rates(self)
         _keep_number(self, "momentum", DECAY)
         require_flag("nesterov", self.nesterov)
 
@@ -124,7 +127,7 @@ class Adam:
     )
 
     def __post_init__(self) -> None:
-        _require_rates(self.learning_rate)
+        _keep_rates(self)
         _keep_number(self, "beta_1", DECAY)
         _keep_number(self, "beta_2", DECAY)
         _keep_number(self, "epsilon", POSITIVE)

@@ -73,15 +73,17 @@ class BatchPlan:
         """Return the rows of every step of an epoch, counted from 0."""
         if self.own is not None:
             return self.own(epoch)
-        size = self.batch_size
-        if size is None or size >= self.n:
+        ends = self._ends()
+        if ends == [self.n]:
             return [slice(0, self.n)]
         order = permutation(self.n, self.seed, epoch) if self.shuffle else np.arange(self.n)
-        ends = self._ends(size)
         return [order[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
-    def _ends(self, size: int) -> list[int]:
+    def _ends(self) -> list[int]:
         """Where each batch ends in the epoch's order."""
+        size = self.batch_size
+        if size is None or size >= self.n:
+            return [self.n]
         ends = list(range(size, self.n + 1, size))
         if self.n % size == 0 or self.remainder == "drop":
             return ends

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,17 +18,9 @@ from numpy.typing import NDArray
 
 from deltarule.data.columns import listed, number_or_none
 from deltarule.errors import TableError, message
+from deltarule.storage.recognize import known_kind
 
-_SIGNATURES = (
-    (b"PK\x03\x04", "a zip archive (Excel files are such); export it as CSV"),
-    (b"PAR1", "a Parquet file; save it as CSV"),
-    (b"\x1f\x8b", "compressed with gzip; unpack it first"),
-    (b"\x89PNG", "a picture"),
-    (b"%PDF", "a PDF"),
-    (codecs.BOM_UTF16_LE, "UTF-16 text; save it as UTF-8"),
-    (codecs.BOM_UTF16_BE, "UTF-16 text; save it as UTF-8"),
-)
-_CONTROL = frozenset(range(32)) - frozenset(b"\t\n\r\f")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
 
 
 class Layout(NamedTuple):
@@ -78,15 +71,13 @@ def rows(data: bytes, source: str) -> Iterator[list[str]]:
 
 def _text_only(data: bytes, source: str) -> bytes:
     """Return UTF-8 text with line feeds, or say what the file is instead."""
-    for signature, words in _SIGNATURES:
-        if data.startswith(signature):
-            raise TableError(f"{source} is no CSV text: it is {words}.")
+    if kind := known_kind(data):
+        hint = "Save the table as CSV, in UTF-8."
+        raise TableError(message(f"{source} is no CSV text: it is {kind}", hint=hint))
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip():
         raise TableError(f"{source} is empty.")
-    if not _CONTROL.isdisjoint(
-        np.flatnonzero(np.bincount(np.frombuffer(data, np.uint8), minlength=256)).tolist()
-    ):
+    if _CONTROL.search(data):
         raise TableError(f"{source} is no CSV text: it holds control characters, as binary files do.")
     try:
         data.decode("utf-8")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deltarule.core.arrays import Array
+from deltarule.core.arrays import NON_NEGATIVE, Array, require_number
 from deltarule.errors import InputError, message
 from deltarule.storage.fields import JSON, Fields
 
@@ -18,7 +18,7 @@ from deltarule.storage.fields import JSON, Fields
 class Standardizer:
     r"""Per column, $x \mapsto (x - \text{mean}) / \text{std}$, with the statistics of the training rows.
 
-    Args:
+    Arguments:
         mean: (p,), one per column, in the column's unit.
         std: (p,), positive; 1 for a constant column, so that it becomes 0 and not NaN.
 
@@ -42,13 +42,13 @@ class Standardizer:
         $\text{std}^2 = \sum_i w_i (x_i - \text{mean})^2 / (\sum_i w_i - \text{ddof})$,
         so that a row of weight 2 counts as the row twice; without weights every $w_i$ is 1.
 
-        Args:
+        Arguments:
             X: (n, p), finite.
             ddof: 0 for the deviation of a population (as in NumPy), 1 for that of a sample (as in pandas).
             sample_weight: (n,), not negative; None means all 1.
 
         Raises:
-            InputError: no rows, values that are not finite, weights that cannot be used, or a ddof
+            InputError: no rows, values that are no finite numbers, weights that cannot be used, or a ddof
                 that leaves nothing to divide by.
 
         Source: the introductory notebook standardizes with ddof 0, the admissions example with ddof 1.
@@ -65,14 +65,30 @@ class Standardizer:
         return cls(np.ldexp(mean, exponent), np.where(constant, 1.0, np.ldexp(std, exponent)))
 
     def transform(self, X: ArrayLike) -> Array:
-        """Return (X - mean) / std; float32 stays float32, integers become float64."""
-        x = _floating(X)
+        """Return (X - mean) / std for X (n, p); float32 stays float32, integers become float64.
+
+        Raises:
+            InputError: X holds something else than numbers, or has another number of columns.
+        """
+        x = self._floating(X)
         return (x - self.mean.astype(x.dtype)) / self.std.astype(x.dtype)
 
     def inverse(self, X: ArrayLike) -> Array:
-        """Return X * std + mean, the inverse of `transform`."""
-        x = _floating(X)
+        """Return X * std + mean for X (n, p), the inverse of `transform`.
+
+        Raises:
+            InputError: X holds something else than numbers, or has another number of columns.
+        """
+        x = self._floating(X)
         return x * self.std.astype(x.dtype) + self.mean.astype(x.dtype)
+
+    def _floating(self, X: ArrayLike) -> Array:
+        """Return X as floating numbers, (n, p), finite or not: a run that diverged is shown as it is."""
+        x = _numbers("X", X)
+        if x.ndim != 2 or x.shape[1] != len(self.mean):
+            asked = f"`X` must have shape (n, {len(self.mean)}), as in `fit`"
+            raise InputError(message(asked, found=f"shape {x.shape}", hint=_column_hint(x)))
+        return x
 
     def to_dict(self) -> dict[str, JSON]:
         """Return plain numbers that `json.dumps` can write."""
@@ -109,20 +125,19 @@ def _moments(
 
 
 def _matrix(X: ArrayLike) -> NDArray[np.float64]:
-    x = np.asarray(X, dtype=np.float64)
+    x = _numbers("X", X).astype(np.float64)
     if x.ndim != 2 or len(x) == 0:
-        raise InputError(
-            message(
-                "`X` must have the shape (n, p) with at least one row",
-                found=f"shape {x.shape}",
-                hint="For one column try X[:, np.newaxis]." if x.ndim == 1 and len(x) else "",
-            )
-        )
+        asked = "`X` must have the shape (n, p) with at least one row"
+        raise InputError(message(asked, found=f"shape {x.shape}", hint=_column_hint(x)))
     return x
 
 
+def _column_hint(x: Array) -> str:
+    return "For one column try X[:, np.newaxis]." if x.ndim == 1 and len(x) else ""
+
+
 def _weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64]:
-    w = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    w = np.ones(n) if sample_weight is None else _numbers("sample_weight", sample_weight).astype(np.float64)
     if w.shape != (n,):
         raise InputError(message(f"`sample_weight` must have the shape ({n},)", found=f"shape {w.shape}"))
     if not (np.isfinite(w).all() and (w >= 0).all() and w.sum() > 0):
@@ -134,11 +149,18 @@ def _check(x: NDArray[np.float64], w: NDArray[np.float64], ddof: float) -> None:
     if not np.isfinite(x).all():
         i, j = (int(index) for index in np.argwhere(~np.isfinite(x))[0])
         raise InputError(message("`X` must be finite", found=f"{x[i, j]} in row {i}, column {j}"))
-    if ddof < 0 or (ddof >= w.sum() and len(x) > 1):
+    require_number("ddof", ddof, NON_NEGATIVE)
+    if ddof >= w.sum() and len(x) > 1:
         allowed = f"0 up to, but not including, the total weight {w.sum():g}"
         raise InputError(message("`ddof` leaves nothing to divide by", found=f"{ddof:g}", allowed=allowed))
 
 
-def _floating(X: ArrayLike) -> Array:
-    x = np.asarray(X)
-    return x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float64)
+def _numbers(name: str, values: ArrayLike) -> Array:
+    """Return values as floating numbers; float32 stays float32."""
+    try:
+        x = np.asarray(values)
+        if x.dtype.kind in "cmM":  # NumPy would turn them into other numbers
+            raise TypeError(f"values of dtype {x.dtype}")
+        return x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(message(f"`{name}` must hold numbers", found=str(error).rstrip("."))) from error

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deltarule.core.arrays import require_integer
+from deltarule.core.arrays import require_choice, require_integer
 from deltarule.data.batches import permutation
 from deltarule.errors import InputError, message
 
-_STREAM = 2**63 - 1  # the order of no epoch, nor of a validation fraction
+Purpose: TypeAlias = Literal["validation", "held_out"]
+_STREAMS: dict[Purpose, int] = {"validation": 2**63 - 1, "held_out": 2**63 - 2}
+"""Numbers that no epoch has: with one seed, the two choices and all epochs have orders of their own."""
 
 
 class Split(NamedTuple):
@@ -21,7 +23,13 @@ class Split(NamedTuple):
     held_out: NDArray[np.intp]
 
 
-def split_rows(n: int, fraction: float, seed: int, strata: ArrayLike | None = None) -> Split:
+def split_rows(
+    n: int,
+    fraction: float,
+    seed: int,
+    strata: ArrayLike | None = None,
+    purpose: Purpose = "validation",
+) -> Split:
     """Hold out a random fraction of the rows; the same arguments give the same rows on every machine.
 
     With strata, each class gives its share, rounded so that the total is right, and at least one row of each
@@ -32,9 +40,10 @@ def split_rows(n: int, fraction: float, seed: int, strata: ArrayLike | None = No
         fraction: of the rows to be held out, between 0 and 1; at least one row is held out and one is not.
         seed: of the random choice.
         strata: (n,) the class of each row, in any form.
+        purpose: what the rows are held out for: the choices for the two purposes are independent.
 
     Raises:
-        InputError: fewer than two rows, or a fraction that is not between 0 and 1.
+        InputError: fewer than two rows, a fraction that is not between 0 and 1, or another purpose.
 
     >>> split_rows(10, 0.3, seed=0, strata=list("aaaaabbbbb"))
     Split(train=array([0, 2, 4, 5, 6, 7, 8]), held_out=array([1, 3, 9]))
@@ -44,8 +53,9 @@ def split_rows(n: int, fraction: float, seed: int, strata: ArrayLike | None = No
     if not 0 < fraction < 1:
         raise InputError(message("`fraction` must lie between 0 and 1", found=str(fraction)))
     require_integer("seed", seed, 0)
+    require_choice("purpose", purpose, get_args(Purpose))
     count = min(max(round(fraction * n), 1), n - 1)
-    order = permutation(n, seed, _STREAM)
+    order = permutation(n, seed, _STREAMS[purpose])
     held_out = np.zeros(n, dtype=bool)
     held_out[order[:count] if strata is None else _stratified(order, np.asarray(strata), count)] = True
     return Split(np.flatnonzero(~held_out), np.flatnonzero(held_out))

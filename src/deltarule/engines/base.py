@@ -70,8 +70,12 @@ class EpochSums(NamedTuple):
     penalty: float
     step_losses: Array | None  # Σ wᵢ ℓᵢ / Σ wᵢ of each step, where the job asks for it
 
+    @property
+    def mean_loss(self) -> float:
+        """The loss of the epoch, Σ wᵢ ℓᵢ / Σ wᵢ."""
+        return self.loss / self.weight
 
-@runtime_checkable
+
 @runtime_checkable
 class Engine(Protocol):
     """Executes the equations. Everything it changes is in the TrainingState it is given."""

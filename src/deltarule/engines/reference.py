@@ -27,7 +27,8 @@ class ReferenceEngine:
 
     def run_epochs(self, job: Job, state: TrainingState, epochs: int, done: list[EpochSums]) -> None:
         """Train epoch by epoch; a diverging run goes on silently, the training loop judges it."""
-        done.extend(_run_epoch(job, state) for _ in range(epochs))
+        for _ in range(epochs):
+            done.append(_run_epoch(job, state))  # noqa: PERF401 (an interrupt must not lose what is done)
 
     def losses(self, objective: Objective, theta: Array, rows: Rows) -> tuple[float, float]:
         """Sum over blocks of rows, so that memory stays bounded."""

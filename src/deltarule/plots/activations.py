@@ -21,7 +21,7 @@ def activation(
 
     An activation over several units (softmax) is drawn for the first of two units, the other held at z = 0.
 
-    Args:
+    Arguments:
         which: a name or a record.
         ax: where to draw; a new figure where it is left out.
         low: the smallest z.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deltarule.core.arrays import Array
 from deltarule.errors import InputError, did_you_mean, message
 from deltarule.plots import style
+from deltarule.training.reports import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,40 +20,19 @@ MANY_EPOCHS = 40
 DECADES_FOR_LOG = 2
 
 
-class Ending(Protocol):
-    """Why a run stopped."""
-
-    @property
-    def message(self) -> str: ...
-
-
-class Run(Protocol):
-    """What is drawn of a run; `deltarule.History` is one."""
-
-    @property
-    def loss(self) -> Sequence[float]: ...
-    @property
-    def validation_loss(self) -> Sequence[float]: ...
-    @property
-    def metrics(self) -> Mapping[str, Sequence[float]]: ...
-    @property
-    def validation_metrics(self) -> Mapping[str, Sequence[float]]: ...
-    @property
-    def step_losses(self) -> Sequence[Array]: ...
-    @property
-    def best_epoch(self) -> int | None: ...
-    @property
-    def stop(self) -> Ending | None: ...
-
-
 def learning_curves(
-    history: Run, metric: str | None = None, ax: Axes | None = None, *, steps: bool = False, unit: str = ""
+    history: History,
+    metric: str | None = None,
+    ax: Axes | None = None,
+    *,
+    steps: bool = False,
+    unit: str = "",
 ) -> Axes:
     """Draw the loss (or a metric) of each epoch, with the best epoch and the reason for stopping.
 
     The scale is logarithmic where the values span more than two decades.
 
-    Args:
+    Arguments:
         history: what `Network.train` returned.
         metric: a name in `history.metrics`; the loss where it is left out.
         ax: where to draw; a new figure where it is left out.
@@ -84,7 +64,7 @@ def learning_curves(
     return ax
 
 
-def _values(history: Run, metric: str | None) -> tuple[list[float], list[float]]:
+def _values(history: History, metric: str | None) -> tuple[list[float], list[float]]:
     if metric is None:
         return list(history.loss), list(history.validation_loss)
     if metric not in history.metrics:
@@ -101,7 +81,7 @@ def _what(metric: str | None, unit: str) -> str:
     return metric.replace("_", " ") + (f" ({unit})" if unit else "")
 
 
-def _step_losses(history: Run, metric: str | None) -> Sequence[Array]:
+def _step_losses(history: History, metric: str | None) -> Sequence[Array]:
     if metric is not None:
         raise InputError(message("`steps=True` draws losses, not metrics", found=f"metric={metric!r}"))
     if not history.step_losses:
@@ -125,7 +105,7 @@ def _draw(ax: Axes, values: Sequence[float], label: str, color: str, line: str, 
         ax.plot(epochs, values, line, color=color, marker=markers, markersize=3.5, linewidth=1.6, label=label)
 
 
-def _mark_best(ax: Axes, history: Run, values: Sequence[float]) -> None:
+def _mark_best(ax: Axes, history: History, values: Sequence[float]) -> None:
     best = history.best_epoch
     if best is None or len(values) < 2:
         return
@@ -142,7 +122,7 @@ def _mark_best(ax: Axes, history: Run, values: Sequence[float]) -> None:
     )
 
 
-def _label(ax: Axes, history: Run, what: str) -> None:
+def _label(ax: Axes, history: History, what: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     style.plain_frame(ax)

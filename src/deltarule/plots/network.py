@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
 from deltarule.errors import InputError, message
+from deltarule.network import Network
 from deltarule.plots import style
 
 if TYPE_CHECKING:
@@ -17,17 +18,6 @@ if TYPE_CHECKING:
 
 WIDEST_LINE = 4.0
 FINEST_LINE = 0.25
-
-
-class Drawable(Protocol):
-    """What is drawn of a network; `deltarule.Network` is one."""
-
-    @property
-    def architecture(self) -> Architecture: ...
-    @property
-    def weights(self) -> Sequence[Array]: ...
-    @property
-    def biases(self) -> Sequence[Array | None]: ...
 
 
 class Column(NamedTuple):
@@ -40,7 +30,7 @@ class Column(NamedTuple):
 
 
 def network_diagram(
-    net: Drawable,
+    net: Network,
     ax: Axes | None = None,
     *,
     input_names: Sequence[str] | None = None,
@@ -50,7 +40,7 @@ def network_diagram(
 ) -> Axes:
     r"""Draw units and weights: positive weights solid blue, negative ones dashed orange, wide ones large.
 
-    Args:
+    Arguments:
         net: the network; its weights are drawn as they are now.
         ax: where to draw; a new figure where it is left out.
         input_names: one per input; x₁, x₂, … where it is left out.
@@ -101,19 +91,19 @@ def _column(layer: int, width: int, max_units: int) -> Column:
     return Column(layer, units, [max_units / 2 - slot for slot in slots], max_units / 2 - first)
 
 
-def _largest(net: Drawable, biases: bool) -> float:
+def _largest(net: Network, biases: bool) -> float:
     """Return the largest finite |w|, also of the biases where they are drawn; 1 where all are zero."""
     drawn = [*net.weights, *(b for b in net.biases if biases and b is not None)]
     values = np.abs(np.concatenate([np.asarray(part, dtype=float).ravel() for part in drawn]))
     return float(np.max(values, where=np.isfinite(values), initial=0.0)) or 1.0
 
 
-def _draw_weights(ax: Axes, net: Drawable, columns: list[Column], largest: float) -> None:
+def _draw_weights(ax: Axes, net: Network, columns: list[Column], largest: float) -> None:
     for W, left, right in zip(net.weights, columns, columns[1:], strict=False):
         _draw_lines(ax, np.asarray(W)[np.ix_(left.units, right.units)], left, right, largest)
 
 
-def _draw_biases(ax: Axes, net: Drawable, columns: list[Column], largest: float) -> None:
+def _draw_biases(ax: Axes, net: Network, columns: list[Column], largest: float) -> None:
     for b, left, right in zip(net.biases, columns, columns[1:], strict=False):
         if b is not None:
             one = Column(left.x, [0], [left.heights[0] + 1.0], None)

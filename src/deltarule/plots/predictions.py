@@ -24,7 +24,7 @@ def predicted_against_actual(
 ) -> Axes:
     """Draw each row as a point: across the actual value, upward the predicted one; on the line it is right.
 
-    Args:
+    Arguments:
         y: actual values, (n,) or (n, k).
         y_hat: predicted values, of the same shape.
         ax: where to draw; a new figure where it is left out.
@@ -54,7 +54,7 @@ def confusion(
 ) -> Axes:
     """Draw the number of rows for each pair of actual and predicted class; dark is a large share of its row.
 
-    Args:
+    Arguments:
         y: the actual class of each row, (n,).
         y_hat: the predicted class of each row, (n,).
         labels: the classes in the order wanted; those that occur, sorted, where it is left out.

@@ -25,6 +25,7 @@ def write_bytes(path: PathLike, data: bytes, error: type[DeltaruleError] = Model
     Raises:
         DeltaruleError: `error`, with a sentence that names the path.
     """
+    require_path(path, error)
     try:
         target = Path(os.path.realpath(path))
         problem = _problem(target)
@@ -42,6 +43,7 @@ def require_writable(path: PathLike, error: type[DeltaruleError] = ModelFileErro
     Raises:
         DeltaruleError: `error`, with a sentence that names the path.
     """
+    require_path(path, error)
     try:
         problem = _problem(Path(os.path.realpath(path)))
     except (OSError, ValueError) as reason:

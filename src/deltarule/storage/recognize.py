@@ -1,20 +1,31 @@
-"""What a file that is no model file looks like, from its first bytes: for the error message only."""
+"""What a file seems to be that is not what was asked for, from its first bytes: for error messages only."""
 
 from __future__ import annotations
 
 import codecs
 
-_PICKLE = "it looks like a pickle, which is never loaded here because a pickle can execute code"
+_PICKLE = "a pickle, which is never loaded here because a pickle can execute code"
 _SIGNATURES = {
-    b"PK\x03\x04": "it looks like a zip archive (files of PyTorch, Keras, NumPy's .npz and Excel are such)",
-    b"\x89HDF\r\n\x1a\n": "it looks like an HDF5 file",
-    b"\x93NUMPY": "it looks like a .npy file of NumPy",
-    b"PAR1": "it looks like a Parquet file",
-    b"\x1f\x8b": "it looks like a gzip file",
-    b"\x89PNG": "it looks like a picture (PNG)",
-    b"%PDF": "it looks like a PDF",
+    b"PK\x03\x04": "a zip archive (files of PyTorch, Keras, NumPy's .npz and Excel are such)",
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file",
+    b"\x93NUMPY": "a .npy file of NumPy",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a gzip file",
+    b"\x89PNG": "a picture (PNG)",
+    b"%PDF": "a PDF",
+    codecs.BOM_UTF16_LE: "UTF-16 text",
+    codecs.BOM_UTF16_BE: "UTF-16 text",
     **{bytes([0x80, protocol]): _PICKLE for protocol in range(2, 6)},
 }
+
+
+def known_kind(beginning: bytes) -> str:
+    """Return the kind of file that has these first bytes; an empty text for text and for unknown ones.
+
+    >>> known_kind(b"PAR1")
+    'a Parquet file'
+    """
+    return next((kind for signature, kind in _SIGNATURES.items() if beginning.startswith(signature)), "")
 
 
 def looks_like(beginning: bytes) -> str:
@@ -25,9 +36,8 @@ def looks_like(beginning: bytes) -> str:
     """
     if not beginning:
         return "it is empty"
-    for signature, words in _SIGNATURES.items():
-        if beginning.startswith(signature):
-            return words
+    if kind := known_kind(beginning):
+        return f"it looks like {kind}"
     return _looks_like_text(beginning) or "it is not a safetensors file"
 
 

@@ -5,9 +5,9 @@ Not the mathematics and not the reading of columns: see Network, TableTransform 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from os import PathLike
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -27,10 +27,11 @@ from deltarule.data.targets import TargetTransform, with_target
 from deltarule.data.transforms import TableTransform
 from deltarule.engines.base import Engine
 from deltarule.errors import InputError, message
-from deltarule.network import Dtype, Network, Path
+from deltarule.network import Dtype, Network
 from deltarule.storage import model_file
+from deltarule.storage.atomic import PathLike
 from deltarule.table_model.fitted import KEY, Fitted, RowCounts, read
-from deltarule.table_model.preparation import Auto, Prepared, hidden_widths, metrics_of, optimizer_of, prepare
+from deltarule.table_model.preparation import Auto, Prepared, hidden_widths, optimizer_of, prepare
 from deltarule.table_model.scores import Scores, measure
 from deltarule.training.loop import Training
 from deltarule.training.reports import EpochReport, History
@@ -155,34 +156,9 @@ class TableModel:
             TableError: the table, its target or a column cannot be used.
             InputError: another argument cannot be used.
         """
-        training = cls.training(
-            table,
-            target=target,
-            task=task,
-            hidden=hidden,
-            activation=activation,
-            loss=loss,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            epochs=epochs,
-            penalty=penalty,
-            held_out=held_out,
-            validation=validation,
-            early_stopping=early_stopping,
-            metrics=metrics,
-            exclude=exclude,
-            numeric=numeric,
-            categorical=categorical,
-            ddof=ddof,
-            initializer=initializer,
-            dtype=dtype,
-            time_limit=time_limit,
-            engine=engine,
-            seed=seed,
-            callbacks=callbacks,
-        )
-        return training.run()
+        arguments = dict(locals())  # the two signatures are the same; a test compares them
+        del arguments["cls"]
+        return cls.training(**arguments).run()
 
     @classmethod
     def training(
@@ -216,8 +192,7 @@ class TableModel:
     ) -> TableTraining:
         """Return a run to step by hand: iterate over it for one ``EpochReport`` per epoch; see `train`."""
         require_integer("seed", seed, 0, MAX_SEED)
-        widths = hidden_widths(hidden)
-        optimizer_ = optimizer_of(optimizer, learning_rate)
+        widths, optimizer_ = hidden_widths(hidden), optimizer_of(optimizer, learning_rate)
         ready = prepare(
             _table_of(table),
             target,
@@ -230,25 +205,15 @@ class TableModel:
             categorical=categorical,
             ddof=ddof,
         )
-        network = Network(
-            [ready.X.shape[1], *widths, ready.y.shape[1]],
-            [activation] * len(widths) + [ready.output],
-            initializer=initializer,
-            dtype=dtype,
-            seed=seed,
-        )
-        watched = ready.parts.validation
-        run = network.training(
-            *ready.rows(ready.parts.train),
-            loss=ready.loss,
+        network = ready.network(widths, activation, initializer=initializer, dtype=dtype, seed=seed)
+        run = ready.start(
+            network,
             optimizer=optimizer_,
             batch_size=batch_size,
             epochs=epochs,
             penalty=penalty,
-            validation=ready.rows(watched) if len(watched) else None,
-            metrics=metrics_of(metrics, ready.task.name),
-            target_scaler=ready.target.standardizer,
-            early_stopping=early_stopping if len(watched) else None,
+            metrics=metrics,
+            early_stopping=early_stopping,
             time_limit=time_limit,
             engine=engine,
             seed=seed,
@@ -318,7 +283,7 @@ class TableModel:
 
     # -- files --------------------------------------------------------------------------------------------
 
-    def save(self, path: Path) -> None:
+    def save(self, path: PathLike) -> None:
         """Write network, transforms and record to one .safetensors file, completely or not at all.
 
         Raises:
@@ -328,7 +293,7 @@ class TableModel:
         model_file.write(path, arrays, {**metadata, KEY: self.fitted.to_dict()})
 
     @classmethod
-    def load(cls, path: Path) -> TableModel:
+    def load(cls, path: PathLike) -> TableModel:
         """Return the model in a file; nothing in the file is executed.
 
         Raises:
@@ -344,7 +309,7 @@ class TableModel:
 
 def _table_of(table: TableLike, text: Collection[str] = ()) -> Table:
     """Return a table, read from a CSV file where a path is given."""
-    return as_table(read_table(table, text) if isinstance(table, str | PathLike) else table)
+    return as_table(read_table(table, text) if isinstance(table, str | os.PathLike) else table)
 
 
 class TableTraining(Iterator[EpochReport]):

@@ -1,4 +1,4 @@
-"""From a table and the caller's wishes to rows, arrays, a loss and a network; nothing is trained here."""
+"""From a table and the caller's wishes to rows, arrays, a loss, a network and a run that can be started."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from deltarule.core.arrays import OPEN_UNIT, POSITIVE, Array, require_integer, r
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.metrics import METRICS, Metric
 from deltarule.core.optimizers import OPTIMIZERS, Optimizer
+from deltarule.data.batches import Indices
 from deltarule.data.columns import Table
-from deltarule.data.splitting import split_rows
+from deltarule.data.splitting import Purpose, split_rows
 from deltarule.data.targets import TargetTransform, Task, TaskName, choose_task, class_codes, with_target
 from deltarule.data.transforms import TableTransform
 from deltarule.errors import InputError, TableError, message
+from deltarule.network import Network
 from deltarule.table_model.fitted import Fitted, RowCounts
+from deltarule.training.loop import Training
+from deltarule.training.stopping import EarlyStopping
 
 Auto = Literal["auto"]
 
 LEARNING_RATES = {"adam": 0.003, "sgd": 0.05}
 """For standardized inputs and batches of 32; other optimizers keep the rate of their own."""
-
-Indices = NDArray[np.intp]
 
 
 class Parts(NamedTuple):
@@ -55,6 +57,37 @@ class Prepared(NamedTuple):
     def rows(self, which: Indices) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return X and y of some rows."""
         return self.X[which], self.y[which]
+
+    def network(self, widths: Sequence[int], activation: str | Activation, **settings: Any) -> Network:
+        """Return an untrained network for X and y; `widths` and `activation` are those of its hidden layers.
+
+        The settings are arguments of ``Network``.
+        """
+        activations = [activation] * len(widths) + [self.output]
+        return Network([self.X.shape[1], *widths, self.y.shape[1]], activations, **settings)
+
+    def start(
+        self,
+        network: Network,
+        *,
+        metrics: Sequence[str | Metric] | Auto,
+        early_stopping: EarlyStopping | None,
+        **settings: Any,
+    ) -> Training:
+        """Return the run that trains the network on the training rows and watches the validation rows.
+
+        The other settings are arguments of ``Network.training``.
+        """
+        watched = self.parts.validation
+        return network.training(
+            *self.rows(self.parts.train),
+            loss=self.loss,
+            validation=self.rows(watched) if len(watched) else None,
+            metrics=metrics_of(metrics, self.task.name),
+            target_scaler=self.target.standardizer,
+            early_stopping=early_stopping if len(watched) else None,
+            **settings,
+        )
 
     def fitted(self) -> Fitted:
         """Return what belongs to a model beside its network; the scores come later."""
@@ -180,13 +213,14 @@ def _parts(
 
 
 def _set_aside(
-    rows: Indices, name: str, fraction: float, seed: int, strata: Indices | None
+    rows: Indices, purpose: Purpose, fraction: float, seed: int, strata: Indices | None
 ) -> tuple[Indices, Indices]:
     """Return the rows that stay and the rows set aside: none for a fraction of 0."""
     if fraction == 0:
         return rows, rows[:0]
-    require_number(name, fraction, OPEN_UNIT)
-    stay, aside = split_rows(len(rows), fraction, seed, None if strata is None else strata[rows])
+    require_number(purpose, fraction, OPEN_UNIT)
+    classes = None if strata is None else strata[rows]
+    stay, aside = split_rows(len(rows), fraction, seed, classes, purpose)
     return rows[stay], rows[aside]
 
 

@@ -29,26 +29,48 @@ class DivergenceGuard:
     reached again by training on from an earlier state.
     """
 
-    def __init__(self, state: TrainingState) -> None:
+    def __init__(self, engine: Engine, job: Job, state: TrainingState) -> None:
+        self._engine, self._job = engine, job
         self._best = _Best(inf, state.epoch, state.copy())
 
     def see(self, first: int, sums: list[EpochSums], before: TrainingState) -> None:
         """Take note of the finite epochs that ran from a state."""
         for epoch, epoch_sums in enumerate(sums, start=first):
-            objective = objective_of(epoch_sums)
+            objective = objective_of(self._job, epoch_sums)
             if objective < self._best.objective:
                 self._best = _Best(objective, epoch, before)
 
-    def restore(self, engine: Engine, job: Job, state: TrainingState) -> int:
-        """Go back to the parameters before the best epoch, counted from 0, and return it."""
+    def restore(self, state: TrainingState) -> int:
+        """Go back to the best parameters known and return after how many epochs they were.
+
+        The best epoch began with parameters that are good and may have ended with better ones: the objective
+        over all rows decides between the two.
+        """
         state.restore(self._best.before)
-        if self._best.epoch > state.epoch:
-            engine.run_epochs(job, state, self._best.epoch - state.epoch, [])
-        return self._best.epoch
+        self._train_on(state, self._best.epoch - state.epoch)
+        began = state.copy()
+        if self._best.objective < inf:
+            self._train_on(state, 1)
+        if not self._objective_at(state) < self._objective_at(began):
+            state.restore(began)
+        return state.epoch
+
+    def _train_on(self, state: TrainingState, epochs: int) -> None:
+        if epochs > 0:
+            with np.errstate(all="ignore"):
+                self._engine.run_epochs(self._job, state, epochs, [])
+
+    def _objective_at(self, state: TrainingState) -> float:
+        """J over all rows at the parameters of a state; infinite where it is not finite."""
+        if not np.isfinite(state.theta).all():
+            return inf
+        objective = self._job.objective
+        value = objective.value(state.theta, *self._engine.losses(objective, state.theta, self._job.rows))
+        return value if isfinite(value) else inf
 
 
-def objective_of(sums: EpochSums) -> float:
-    """The epoch's mean loss plus the penalty.
+def objective_of(job: Job, sums: EpochSums) -> float:
+    """The epoch's J: its loss, reduced over its rows, plus the penalty.
 
     Raises:
         InputError: no row of the epoch has weight.
@@ -57,17 +79,17 @@ def objective_of(sums: EpochSums) -> float:
         raise InputError(
             message("an epoch must hold at least one row with weight", found="none", hint="Check `batches`.")
         )
-    return sums.loss / sums.weight + sums.penalty
+    return job.objective.reduce(sums.loss, sums.weight) + sums.penalty
 
 
-def finite_objectives(sums: list[EpochSums]) -> int:
+def finite_objectives(job: Job, sums: list[EpochSums]) -> int:
     """How many epochs, from the first, had a finite objective."""
-    return next((n for n, one in enumerate(sums) if not isfinite(objective_of(one))), len(sums))
+    return next((n for n, one in enumerate(sums) if not isfinite(objective_of(job, one))), len(sums))
 
 
-def finite_epochs(sums: list[EpochSums], theta: Array) -> int:
+def finite_epochs(job: Job, sums: list[EpochSums], theta: Array) -> int:
     """How many epochs, from the first, had a finite objective and left finite parameters."""
-    finite = finite_objectives(sums)
+    finite = finite_objectives(job, sums)
     return finite if finite < len(sums) or np.isfinite(theta).all() else finite - 1
 
 

@@ -31,7 +31,7 @@ class Training(Iterator[EpochReport]):
         self.state = state
         self.settings = settings
         self.history = History(choice.engine.name, choice.reason, job.plan.seed)
-        self._guard = DivergenceGuard(state)
+        self._guard = DivergenceGuard(choice.engine, job, state)
         self._best = None if settings.early_stopping is None else BestEpoch(settings.early_stopping)
         self._start = time.perf_counter()
         self._chunk = 1
@@ -86,10 +86,10 @@ class Training(Iterator[EpochReport]):
             with np.errstate(all="ignore"):
                 self.engine.run_epochs(self.job, self.state, epochs, done)
         except KeyboardInterrupt:
-            self._record(done[: finite_objectives(done)], before, time.perf_counter() - start)
+            self._record(done[: finite_objectives(self.job, done)], before, time.perf_counter() - start)
             raise
         seconds = time.perf_counter() - start
-        finite = finite_epochs(done, self.state.theta)
+        finite = finite_epochs(self.job, done, self.state.theta)
         self._record(done[:finite], before, seconds)
         self._chunk = max(1, min(2 * epochs, int(SECONDS_PER_CHUNK * epochs / max(seconds, 1e-9))))
         stop = self._look(self.history.epochs[-1]) if finite == len(done) else None
@@ -109,7 +109,7 @@ class Training(Iterator[EpochReport]):
         return EpochReport(
             epoch=number,
             epochs=self.settings.epochs,
-            loss=sums.loss / sums.weight,
+            loss=sums.mean_loss,
             penalty=sums.penalty,
             validation_loss=None if validation is None else self._mean_loss(validation),
             metrics=self._metrics(self.job.rows),
@@ -154,7 +154,7 @@ class Training(Iterator[EpochReport]):
 
     def _go_back(self) -> None:
         """Give the network the best parameters known."""
-        self.history.restored_epoch = self._guard.restore(self.engine, self.job, self.state)
+        self.history.restored_epoch = self._guard.restore(self.state)
 
     def _stop_diverged(self, epoch: int) -> None:
         """Go back to the best parameters known, and warn."""

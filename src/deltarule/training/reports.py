@@ -51,9 +51,13 @@ class EpochReport:
     step_losses: Array | None = None
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
-    """All epochs of a run, who executed them and why it stopped."""
+    """All epochs of a run, who executed them and why it stopped.
+
+    ``restored_epoch`` is the epoch after which the network had the parameters that it was given back at the
+    end; None where it kept the last ones.
+    """
 
     engine: str
     engine_reason: str
@@ -105,6 +109,17 @@ class History:
         losses = self.validation_loss or self.loss
         finite = [(loss, epoch) for epoch, loss in enumerate(losses, start=1) if loss == loss]
         return min(finite)[1] if finite else None
+
+    def __repr__(self) -> str:
+        if not self.epochs:
+            return f"<History: no epoch finished; {self._ending()}>"
+        last = self.epochs[-1]
+        validation = "" if last.validation_loss is None else f", validation loss {last.validation_loss:.6g}"
+        count = f"{len(self.epochs)} epoch{'s' if len(self.epochs) > 1 else ''}"
+        return f"<History: {count}, last loss {last.loss:.6g}{validation}; {self._ending()}>"
+
+    def _ending(self) -> str:
+        return "not ended" if self.stop is None else self.stop.message
 
     def columns(self) -> dict[str, list[float]]:
         """Return one list per column: epoch, loss, penalty, validation loss, metrics, learning rate, seconds.

@@ -1,0 +1,37 @@
+"""The program `deltarule`: its verbs and its version."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deltarule import __version__
+from deltarule.cli.failures import USAGE, Program
+from deltarule.cli.predict import predict
+from deltarule.cli.train import train
+
+app = typer.Typer(cls=Program, name="deltarule", rich_markup_mode="rich", pretty_exceptions_enable=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"deltarule {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def deltarule(ctx: typer.Context, version: Version = False) -> None:
+    """Train multilayer perceptrons on tables, and predict with them."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+        raise typer.Exit(USAGE)
+
+
+app.command()(train)
+app.command()(predict)
