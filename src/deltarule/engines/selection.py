@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from deltarule.engines.base import Engine, Job
+from deltarule.engines.native.engine import NativeEngine
 from deltarule.engines.reference import ReferenceEngine
 from deltarule.errors import InputError, message
 from deltarule.registry import Registry
 
 ENGINES: Registry[Engine] = Registry("engine", Engine)  # fastest first; "auto" asks them in this order
+NATIVE = ENGINES.register(NativeEngine())
 REFERENCE = ENGINES.register(ReferenceEngine())
 
 

@@ -1,0 +1,1 @@
+"""The native engine: C++ behind the engine contract."""

@@ -1,0 +1,9 @@
+// The engine for one instruction set; CMake compiles this file once for each, with its flags and its name.
+#include "run.hpp"
+
+namespace deltarule::DELTARULE_ISA {
+
+void execute(Run<float>& run) { run_epochs<float>(run); }
+void execute(Run<double>& run) { run_epochs<double>(run); }
+
+}  // namespace deltarule::DELTARULE_ISA

@@ -1,0 +1,103 @@
+// A run: epochs one after another, without returning to Python; what each has summed, and where it was
+// stopped.
+#pragma once
+
+#include <chrono>
+
+#include "narrow.hpp"
+#include "request.hpp"
+#include "wide.hpp"
+
+namespace deltarule::DELTARULE_ISA {
+
+#if defined(__SSE2__)
+inline unsigned flush_denormals() {
+    const unsigned before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(before | 0x8040);
+    return before;
+}
+inline void restore_denormals(unsigned before) { __builtin_ia32_ldmxcsr(before); }
+#else
+inline unsigned flush_denormals() { return 0; }
+inline void restore_denormals(unsigned) {}
+#endif
+
+// Poll about every 20 milliseconds.
+class Watch {
+  public:
+    explicit Watch(const Poll& poll) : poll(poll), next(Clock::now() + interval) {}
+    bool stopped() {
+        if (Clock::now() < next) return false;
+        next = Clock::now() + interval;
+        return poll();
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    static constexpr auto interval = std::chrono::milliseconds(20);
+    const Poll& poll;
+    Clock::time_point next;
+};
+
+inline void add(EpochSums& sums, const Step& step, double loss, bool record) {
+    sums.loss += loss, sums.weight += step.weight;
+    if (record)
+        sums.step_losses.push_back(step.weight > 0 ? loss / step.weight
+                                                   : std::numeric_limits<double>::quiet_NaN());
+}
+
+template <class T> void run_narrow(Run<T>& run) {
+    Narrow<T> net(run.net, run.objective, run.optimizer, run.rows, run.keeps_order() && run.epochs > 1);
+    net.load_state(run.state);
+    Watch watch(run.poll);
+    const unsigned mode = flush_denormals();
+    for (int e = 0; e < run.epochs; ++e) {
+        const Epoch epoch = run.epoch(run.first_epoch + e);
+        EpochSums sums{0, 0, net.penalty_now(), {}};
+        bool stopped = false;
+        for (const Step& step : epoch.steps) {
+            if ((stopped = watch.stopped())) break;
+            add(sums, step, net.step(epoch, step), run.record_steps);
+            run.steps_taken += step.t > 0;
+        }
+        if (stopped) break;
+        run.done.push_back(std::move(sums));
+    }
+    restore_denormals(mode);
+    net.save_state(run.state);
+}
+
+template <class T> void run_wide(Run<T>& run) {
+    Wide<T> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), run.threads);
+    net.load_state(run.state);
+    Watch watch(run.poll);
+    Barrier barrier(run.threads);
+    Epoch epoch;
+    bool stopped = false;
+    run_together(run.threads, [&](int thread) {
+        const unsigned mode = flush_denormals();
+        for (int e = 0; e < run.epochs && !stopped; ++e) {
+            EpochSums sums{};
+            if (thread == 0)
+                epoch = run.epoch(run.first_epoch + e), sums.penalty = net.penalty_now(run.state);
+            barrier.wait();
+            std::size_t taken = 0;
+            while (taken < epoch.steps.size() && !stopped) {
+                const Step& step = epoch.steps[taken++];
+                const double loss = net.step(epoch, step, thread, [&] { stopped = watch.stopped(); });
+                if (thread == 0) add(sums, step, loss, run.record_steps), run.steps_taken += step.t > 0;
+            }
+            if (thread == 0 && taken == epoch.steps.size()) run.done.push_back(std::move(sums));
+            barrier.wait();
+        }
+        restore_denormals(mode);
+    });
+    net.save_state(run.state);
+}
+
+template <class T> void run_epochs(Run<T>& run) {
+    if (is_narrow(run.net)) run_narrow<T>(run);
+    else run_wide<T>(run);
+}
+
+}  // namespace deltarule::DELTARULE_ISA

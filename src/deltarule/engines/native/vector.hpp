@@ -1,0 +1,146 @@
+// Vectors of T, and the functions of one variable that the mathematics needs, lane by lane.
+// A vector is VECTOR_BYTES wide. The same source is compiled once per instruction set, each in a namespace of
+// its own.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+namespace deltarule::DELTARULE_ISA {
+
+template <class T> struct Format;
+template <> struct Format<float> {
+    using Int = std::int32_t;
+    typedef float V __attribute__((vector_size(VECTOR_BYTES)));
+    typedef std::int32_t I __attribute__((vector_size(VECTOR_BYTES)));
+    static constexpr int mantissa_bits = 23, bias = 127, exp_degree = 7, log_terms = 5;
+    static constexpr float rounder = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
+    static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
+    static constexpr float exp_low = -86.9f, exp_high = 88.72283f;
+};
+template <> struct Format<double> {
+    using Int = std::int64_t;
+    typedef double V __attribute__((vector_size(VECTOR_BYTES)));
+    typedef std::int64_t I __attribute__((vector_size(VECTOR_BYTES)));
+    static constexpr int mantissa_bits = 52, bias = 1023, exp_degree = 13, log_terms = 12;
+    static constexpr double rounder = 6755399441055744.0;  // 1.5 * 2^52
+    static constexpr double ln2_high = 6.93145751953125e-1, ln2_low = 1.42860682030941723212e-6;
+    static constexpr double exp_low = -707.0, exp_high = 709.782712893384;
+};
+
+template <class T> using Int = typename Format<T>::Int;
+template <class T> using V = typename Format<T>::V;  // a vector of T
+template <class T> using I = typename Format<T>::I;  // as many integers of that size: bits, or a mask
+template <class T> inline constexpr int lanes = VECTOR_BYTES / int(sizeof(T));
+
+template <class T> inline V<T> load(const T* p) {
+    V<T> v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+template <class T> inline void store(T* p, V<T> v) { std::memcpy(p, &v, sizeof v); }
+template <class T> inline V<T> all(T x) { return V<T>{} + x; }
+
+template <class T> inline V<T> min(V<T> a, V<T> b) { return a < b ? a : b; }
+template <class T> inline V<T> max(V<T> a, V<T> b) { return a > b ? a : b; }
+template <class T> inline V<T> abs(V<T> x) { return (V<T>)((I<T>)x & std::numeric_limits<Int<T>>::max()); }
+template <class T> inline V<T> sign(V<T> x) {
+    return x > V<T>{} ? all<T>(1) : (x < V<T>{} ? all<T>(-1) : x - x);
+}
+template <class T> inline T sum(V<T> v) {  // pairwise: the order of additions is always the same
+    T part[lanes<T>];
+    store<T>(part, v);
+#pragma GCC unroll 8
+    for (int half = lanes<T> / 2; half >= 1; half /= 2)
+        for (int lane = 0; lane < half; ++lane) part[lane] += part[lane + half];
+    return part[0];
+}
+template <class T, class F> inline V<T> each(V<T> x, F f) {
+    V<T> y;
+    for (int lane = 0; lane < lanes<T>; ++lane) y[lane] = f(x[lane]);
+    return y;
+}
+template <class T> inline V<T> sqrt(V<T> x) {
+    return each<T>(x, [](T t) { return std::sqrt(t); });
+}
+
+// 1 / k!
+template <class T> constexpr T inverse_factorial(int k) {
+    return k < 2 ? T(1) : inverse_factorial<T>(k - 1) / T(k);
+}
+
+// e^x = 2 scale (1 + p): scale = 2^(n-1), n = x / ln 2 rounded, and p = e^r - 1 for the rest, |r| <= ln 2
+// / 2.
+template <class T> struct ExpParts {
+    V<T> scale, p;
+};
+
+template <class T> inline ExpParts<T> exp_parts(V<T> x) {
+    using F = Format<T>;
+    const V<T> shifted = x * T(1.44269504088896340736) + F::rounder, n = shifted - F::rounder;
+    const V<T> r = (x - n * F::ln2_high) - n * F::ln2_low;
+    V<T> q = all<T>(inverse_factorial<T>(F::exp_degree));
+#pragma GCC unroll 16
+    for (int k = F::exp_degree - 1; k >= 1; --k) q = q * r + inverse_factorial<T>(k);
+    const I<T> exponent = (I<T>)shifted - (I<T>)all<T>(F::rounder) + Int<T>(F::bias - 1);
+    return {(V<T>)(exponent << F::mantissa_bits), r * q};
+}
+
+template <class T> inline V<T> clamp(V<T> x, T low, T high) {  // NaN stays NaN
+    x = x < low ? all<T>(low) : x;
+    return x > high ? all<T>(high) : x;
+}
+
+template <class T> inline V<T> exp(V<T> x) {
+    using F = Format<T>;
+    const auto [scale, p] = exp_parts<T>(clamp<T>(x, F::exp_low, F::exp_high));
+    V<T> y = T(2) * (scale + scale * p);
+    y = x > F::exp_high ? all<T>(std::numeric_limits<T>::infinity()) : y;
+    return x < F::exp_low ? V<T>{} : y;
+}
+
+template <class T> inline V<T> expm1(V<T> x) {  // for x <= 40
+    const auto [scale, p] = exp_parts<T>(clamp<T>(x, T(-40), T(40)));
+    return T(2) * scale * p + (T(2) * scale - T(1));
+}
+
+// ln x for normal x > 0: x = 2^e m, m in [1/sqrt 2, sqrt 2), ln m = 2 atanh((m - 1) / (m + 1)).
+template <class T> inline V<T> log(V<T> x) {
+    using F = Format<T>;
+    const Int<T> root_half = sizeof(T) == 4 ? Int<T>(0x3f3504f3) : Int<T>(0x3fe6a09e667f3bcdLL);
+    const I<T> raw = (I<T>)x, e = (raw - root_half) >> F::mantissa_bits;
+    const V<T> m = (V<T>)(raw - (e << F::mantissa_bits)), exponent = __builtin_convertvector(e, V<T>);
+    const V<T> f = (m - T(1)) / (m + T(1)), s = f * f;
+    V<T> q = all<T>(T(1) / T(2 * F::log_terms + 1));
+#pragma GCC unroll 16
+    for (int k = F::log_terms - 1; k >= 1; --k) q = q * s + T(1) / T(2 * k + 1);
+    const V<T> tail = exponent * F::ln2_low + T(2) * f * s * q;
+    V<T> y = exponent * F::ln2_high + (T(2) * f + tail);
+    y = x == std::numeric_limits<T>::infinity() ? x : y;
+    return x == x ? y : x;
+}
+
+template <class T> inline V<T> log1p(V<T> u) {  // for u >= 0: what rounding 1 + u has lost is added back
+    const V<T> one_plus = T(1) + u;
+    return log<T>(one_plus) + (u - (one_plus - T(1))) / one_plus;
+}
+
+template <class T> inline V<T> sigmoid(V<T> z) {
+    const V<T> e = exp<T>(-abs<T>(z)), s = T(1) / (T(1) + e);
+    return z < T(0) ? e * s : s;
+}
+
+template <class T> inline V<T> softplus(V<T> z) { return max<T>(z, V<T>{}) + log1p<T>(exp<T>(-abs<T>(z))); }
+
+template <class T> inline V<T> tanh(V<T> z) {
+    const V<T> e = expm1<T>(T(2) * min<T>(abs<T>(z), all<T>(19))), t = e / (e + T(2));
+    return z < T(0) ? -t : t;
+}
+
+template <class T> inline V<T> normal_cdf(V<T> z) {
+    return each<T>(z, [](T t) { return T(0.5) * std::erfc(-t * T(0.70710678118654752440)); });
+}
+
+}  // namespace deltarule::DELTARULE_ISA
