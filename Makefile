@@ -6,6 +6,7 @@ WORKERS ?= auto
 PYTEST ?=
 VENV := .venv
 BIN := $(VENV)/bin
+NATIVE := $(wildcard src/deltarule/engines/native/*.?pp src/deltarule/engines/native/CMakeLists.txt)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -15,12 +16,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Stamps: an installation is repeated only after pyproject.toml changed.
+# Stamps: an installation is repeated only after pyproject.toml or the C++ sources changed.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "deltarule needs Python 3.11 or newer; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.has-package: pyproject.toml | $(BIN)/python
+$(VENV)/.has-package: pyproject.toml $(NATIVE) | $(BIN)/python
 	$(PIP) --editable .
 	@touch $@
 

@@ -27,7 +27,7 @@ except ImportError:  # installed where there was no compiler
     _native = None  # type: ignore[assignment]
 
 # The order is that of the enumerations in problem.hpp.
-TWINS = (
+ACTIVATION_TWINS = (
     "identity sigmoid tanh relu leaky_relu elu selu gelu silu mish softplus exponential softmax".split()
 )
 LOSS_TWINS = (
@@ -52,7 +52,7 @@ class NativeEngine:
             return "it is not compiled in this installation"
         objective = job.objective
         for activation in objective.architecture.activations:
-            if ACTIVATIONS.get(activation.name) is not activation or activation.name not in TWINS:
+            if ACTIVATIONS.get(activation.name) is not activation or activation.name not in ACTIVATION_TWINS:
                 return f"it does not know the activation {activation.name}"
         if LOSSES.get(objective.loss.name) is not objective.loss or objective.loss.name not in LOSS_TWINS:
             return f"it does not know the loss {objective.loss.name}"
@@ -87,7 +87,7 @@ class NativeEngine:
         slots = [memory[name] for name in ("v",) if name in memory and "m" not in memory]
         slots = slots or [memory[name] for name in ("m", "v") if name in memory]
         spec = self._spec(job, state, epochs)
-        finished, steps, interrupted = _native.run(
+        finished, steps, interrupt = _native.run(
             spec,
             np.ascontiguousarray(rows.X),
             np.ascontiguousarray(rows.y),
@@ -103,8 +103,8 @@ class NativeEngine:
         state.epoch += len(finished)
         for loss, weight, penalty, step_losses in finished:
             done.append(EpochSums(loss, weight, penalty, np.array(step_losses) if job.record_steps else None))
-        if interrupted:
-            raise KeyboardInterrupt
+        if interrupt is not None:
+            raise interrupt
 
     def _spec(self, job: Job, state: TrainingState, epochs: int) -> dict[str, Any]:
         """Return the job as plain numbers; see run in module.cpp."""
@@ -113,7 +113,7 @@ class NativeEngine:
         t = float(state.optimizer["t"][0]) if "t" in state.optimizer else 0.0
         return {
             "widths": list(architecture.widths),
-            "activations": [TWINS.index(activation.name) for activation in architecture.activations],
+            "activations": [ACTIVATION_TWINS.index(activation.name) for activation in architecture.activations],
             "bias": architecture.bias,
             "loss": LOSS_TWINS.index(objective.loss.name),
             "mean": objective.reduction == "mean",
@@ -131,6 +131,7 @@ class NativeEngine:
             "threads": self._threads(job),
             "t": t,
             "record_steps": job.record_steps,
+            "has_own": plan.own is not None,
             "instruction_set": _native.instruction_sets()[0]
             if self.instruction_set == "auto"
             else self.instruction_set,

@@ -34,7 +34,9 @@ template <class T> inline Share<T> share(Loss loss, V<T> y, V<T> y_hat, T invers
             return {near * (size - T(0.5) * near) * inverse_k, clamp<T>(e, T(-1), T(1)) * inverse_k};
         }
         case Loss::binary_cross_entropy: {
-            const V<T> p = at_least<T>(y_hat), q = at_least<T>(T(1) - y_hat), x = T(1) - y;
+            // 1 - y_hat is known only to the spacing of the numbers near 1.
+            const V<T> p = at_least<T>(y_hat), x = T(1) - y,
+                       q = max<T>(T(1) - y_hat, all<T>(std::numeric_limits<T>::epsilon()));
             return {-(xlogy<T>(y, p) + xlogy<T>(x, q)), x / q - y / p};
         }
         case Loss::cross_entropy:

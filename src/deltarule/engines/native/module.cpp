@@ -47,7 +47,7 @@ double number(const nb::dict& from, const char* key) { return nb::cast<double>(f
 int integer(const nb::dict& from, const char* key) { return nb::cast<int>(from[key]); }
 
 // `spec` is made by engines/native/engine.py from a Job that it has checked. Returns (epochs done, steps
-// taken, interrupted).
+// taken, what a signal handler raised or None).
 template <class T>
 nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vector<T>> w,
               std::optional<Matrix<T>> offset, Parameters<T> theta, std::vector<Parameters<T>> slots,
@@ -69,6 +69,7 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     run.plan = {nb::cast<std::int64_t>(spec["n"]), nb::cast<std::int64_t>(spec["batch_size"]),
                 nb::cast<bool>(spec["shuffle"]), integer(spec, "remainder"),
                 nb::cast<std::uint64_t>(spec["seed"])};
+    run.has_own = nb::cast<bool>(spec["has_own"]);
     run.own = std::move(own);
     run.state = {
         theta.data(),
@@ -78,14 +79,14 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     run.threads = integer(spec, "threads");
     run.t = number(spec, "t");
     run.record_steps = nb::cast<bool>(spec["record_steps"]);
-    bool interrupted = false;
+    nb::object interrupt = nb::none();
     run.poll = [&] {
         nb::gil_scoped_acquire hold;
         if (PyErr_CheckSignals() != 0) {  // Python raises it again, once it has the epochs that were finished
-            PyErr_Clear();
-            interrupted = true;
+            const nb::python_error raised;
+            interrupt = nb::borrow(raised.value());
         }
-        return interrupted;
+        return !interrupt.is_none();
     };
     const auto instruction_set = nb::cast<std::string>(spec["instruction_set"]);
     {
@@ -95,7 +96,7 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     nb::list done;
     for (const EpochSums& sums : run.done)
         done.append(nb::make_tuple(sums.loss, sums.weight, sums.penalty, sums.step_losses));
-    return nb::make_tuple(done, run.steps_taken, interrupted);
+    return nb::make_tuple(done, run.steps_taken, interrupt);
 }
 
 }  // namespace

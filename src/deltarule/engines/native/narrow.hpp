@@ -30,8 +30,8 @@ template <class T> class Narrow {
         a = group.data(), z = a + values, delta = z + values, d_a = delta + widest, gathered = d_a + widest;
         gradient.reset(parameters);
         padded = parameters + lanes<T>;
-        memory.reset(4 * padded);
-        theta = memory.data(), sums = theta + 3 * padded;
+        memory.reset(3 * padded), sums.reset(parameters);
+        theta = memory.data();
         if (caching) cache_rows();
     }
 
@@ -49,25 +49,43 @@ template <class T> class Narrow {
 
     // One step on its rows; returns the sum of their weighted losses.
     double step(const Epoch& epoch, const Step& step) {
-        std::fill(gradient.data(), gradient.data() + parameters, V<T>{});
-        V<T> loss{};
-        for (std::ptrdiff_t r = step.begin; r < step.end; r += lanes<T>) {
-            x = gather(epoch, r, int(std::min<std::ptrdiff_t>(lanes<T>, step.end - r)));
-            forward();
-            loss += backward();
+        std::fill(sums.data(), sums.data() + parameters, 0.0);
+        double loss = 0.0;
+        for (std::ptrdiff_t r = step.begin; r < step.end; r += portion) {
+            loss += groups(epoch, r, std::min(step.end, r + portion));
+            settle();
         }
         if (step.t > 0) update(step);
-        return double(sum<T>(loss));
+        return loss;
     }
 
     double penalty_now() const { return penalty(objective, net, theta); }
 
   private:
+    static constexpr std::ptrdiff_t portion = 64 * lanes<T>;  // rows added up alone first, as in kernel.hpp
     static constexpr std::size_t cache_limit = std::size_t(1) << 22;  // values kept in lane order
 
     T* slot(int s) const { return theta + (s + 1) * padded; }
 
     static T& lane(V<T>* vector, int lane) { return reinterpret_cast<T*>(vector)[lane]; }
+
+    double groups(const Epoch& epoch, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        V<T> loss{};
+        for (std::ptrdiff_t r = begin; r < end; r += lanes<T>) {
+            x = gather(epoch, r, int(std::min<std::ptrdiff_t>(lanes<T>, end - r)));
+            forward();
+            loss += backward();
+        }
+        return double(sum<T>(loss));
+    }
+
+    // Add the gradient of a portion to the sums of the step.
+    void settle() {
+        for (std::size_t p = 0; p < parameters; ++p) {
+            sums[p] += double(sum<T>(gradient[p]));
+            gradient[p] = V<T>{};
+        }
+    }
 
     // A group in lane order: inputs, targets, offsets, weights.
     int group_size() const { return net.inputs() + 2 * net.outputs() + 1; }
@@ -79,6 +97,7 @@ template <class T> class Narrow {
         cached.reset(std::size_t(groups) * group_size());
         for (std::ptrdiff_t r = 0; r < rows.n; ++r)
             put(r, cached.data() + r / lanes<T> * group_size(), int(r % lanes<T>));
+        if (rows.n % lanes<T>) repeat(cached.data() + (groups - 1) * group_size(), int(rows.n % lanes<T>));
         is_cached = true;
     }
 
@@ -90,13 +109,22 @@ template <class T> class Narrow {
         lane(to + i + 2 * k, m) = rows.w ? rows.w[row] : T(1);
     }
 
-    // Rows order[r : r + count] in lane order; lanes without a row have weight 0.
+    // Lanes without a row hold the first row, with weight 0: what is finite there is finite here.
+    void repeat(V<T>* to, int count) const {
+        V<T> number;
+        for (int m = 0; m < lanes<T>; ++m) number[m] = T(m);
+        const auto is_row = number < T(count);
+        for (int j = 0; j < group_size() - 1; ++j) to[j] = is_row ? to[j] : all<T>(lane(to + j, 0));
+        to[group_size() - 1] = is_row ? to[group_size() - 1] : V<T>{};
+    }
+
+    // Rows order[r : r + count] in lane order.
     const V<T>* gather(const Epoch& epoch, std::ptrdiff_t r, int count) {
         if (epoch.order.empty() && is_cached && r % lanes<T> == 0 &&
             (count == lanes<T> || r + count == rows.n))
             return cached.data() + r / lanes<T> * group_size();
-        std::fill(gathered, gathered + group_size(), V<T>{});
         for (int m = 0; m < count; ++m) put(epoch.order.empty() ? r + m : epoch.order[r + m], gathered, m);
+        if (count < lanes<T>) repeat(gathered, count);
         return gathered;
     }
 
@@ -155,7 +183,6 @@ template <class T> class Narrow {
     }
 
     void update(const Step& step) {
-        for (std::size_t p = 0; p < parameters; ++p) sums[p] = sum<T>(gradient[p]);
         for (int l = 0; l < net.layers(); ++l) {
             const Update<T> update(optimizer, objective, l, step);
             const Place& p = place[l];
@@ -169,8 +196,8 @@ template <class T> class Narrow {
             const std::size_t left = std::min<std::size_t>(lanes<T>, begin + count - p);
             T part[4][lanes<T>] = {};
             const auto copy = [&](T* to, const T* from) { std::memcpy(to, from, left * sizeof(T)); };
-            copy(part[0], theta + p), copy(part[1], slot(0) + p), copy(part[2], slot(1) + p),
-                copy(part[3], sums + p);
+            copy(part[0], theta + p), copy(part[1], slot(0) + p), copy(part[2], slot(1) + p);
+            for (std::size_t j = 0; j < left; ++j) part[3][j] = T(sums[p + j]);
             update(part[0], load<T>(part[3]), part[1], part[2], kind);
             copy(theta + p, part[0]), copy(slot(0) + p, part[1]), copy(slot(1) + p, part[2]);
         }
@@ -185,10 +212,11 @@ template <class T> class Narrow {
     std::size_t parameters, padded;
     Aligned<V<T>> group, gradient, cached;
     Aligned<T> memory;
+    Aligned<double> sums;  // of the gradient, over the portions of a step
     bool is_cached = false;
     const V<T>* x;
     V<T>*a, *z, *delta, *d_a, *gathered;
-    T *theta, *sums;
+    T* theta;
 };
 
 }  // namespace deltarule::DELTARULE_ISA

@@ -12,7 +12,8 @@ template <class T> struct Run {
     Optimizer optimizer;
     Rows<T> rows;
     Plan plan;
-    std::vector<std::vector<std::int64_t>> own;  // the caller's own batches of one epoch, or empty
+    bool has_own;  // whether the steps are the caller's own, those of one epoch
+    std::vector<std::vector<std::int64_t>> own;
     State<T> state;
     std::uint64_t first_epoch;
     int epochs, threads;
@@ -23,7 +24,7 @@ template <class T> struct Run {
     double steps_taken = 0;
 
     Epoch epoch(std::uint64_t number) {
-        if (!own.empty()) {
+        if (has_own) {
             std::vector<std::int64_t> order, ends;
             for (const auto& batch : own)
                 order.insert(order.end(), batch.begin(), batch.end()),
@@ -34,11 +35,13 @@ template <class T> struct Run {
         return make_epoch<T>(std::move(order), batch_ends(plan), rows.w, t);
     }
 
-    bool keeps_order() const { return own.empty() && (!plan.shuffle || plan.batch_size >= plan.n); }
+    bool keeps_order() const {
+        return !has_own && (!plan.shuffle || batch_ends(plan) == std::vector<std::int64_t>{plan.n});
+    }
 
     std::ptrdiff_t largest_step() const {
         std::ptrdiff_t most = 1;
-        if (own.empty())
+        if (!has_own)
             for (std::ptrdiff_t begin = 0; const std::ptrdiff_t end : batch_ends(plan))
                 most = std::max(most, end - begin), begin = end;
         for (const auto& batch : own) most = std::max(most, std::ptrdiff_t(batch.size()));

@@ -11,31 +11,51 @@
 namespace deltarule::DELTARULE_ISA {
 
 #if defined(__SSE2__)
+inline unsigned current_mode() { return __builtin_ia32_stmxcsr(); }
 inline unsigned flush_denormals() {
-    const unsigned before = __builtin_ia32_stmxcsr();
+    const unsigned before = current_mode();
     __builtin_ia32_ldmxcsr(before | 0x8040);
     return before;
 }
 inline void restore_denormals(unsigned before) { __builtin_ia32_ldmxcsr(before); }
 #else
+inline unsigned current_mode() { return 0; }
 inline unsigned flush_denormals() { return 0; }
 inline void restore_denormals(unsigned) {}
 #endif
 
-// Poll about every 20 milliseconds.
+// The calling thread flushes denormals for as long as this lives.
+class DenormalsFlushed {
+  public:
+    DenormalsFlushed() : before(flush_denormals()) {}
+    ~DenormalsFlushed() { restore_denormals(before); }
+    DenormalsFlushed(const DenormalsFlushed&) = delete;
+    DenormalsFlushed& operator=(const DenormalsFlushed&) = delete;
+
+  private:
+    const unsigned before;
+};
+
+// Poll about every 20 milliseconds; once stopped it stays so.
 class Watch {
   public:
-    explicit Watch(const Poll& poll) : poll(poll), next(Clock::now() + interval) {}
+    explicit Watch(const Poll& poll) : poll(poll), before(current_mode()), next(Clock::now() + interval) {}
     bool stopped() {
-        if (Clock::now() < next) return false;
+        if (has_stopped || Clock::now() < next) return has_stopped;
+        const unsigned mode = flush_denormals();
+        restore_denormals(before);  // a signal handler is Python code
+        has_stopped = poll();
+        restore_denormals(mode);
         next = Clock::now() + interval;
-        return poll();
+        return has_stopped;
     }
 
   private:
     using Clock = std::chrono::steady_clock;
     static constexpr auto interval = std::chrono::milliseconds(20);
     const Poll& poll;
+    const unsigned before;
+    bool has_stopped = false;
     Clock::time_point next;
 };
 
@@ -50,7 +70,7 @@ template <class T> void run_narrow(Run<T>& run) {
     Narrow<T> net(run.net, run.objective, run.optimizer, run.rows, run.keeps_order() && run.epochs > 1);
     net.load_state(run.state);
     Watch watch(run.poll);
-    const unsigned mode = flush_denormals();
+    const DenormalsFlushed flushed;
     for (int e = 0; e < run.epochs; ++e) {
         const Epoch epoch = run.epoch(run.first_epoch + e);
         EpochSums sums{0, 0, net.penalty_now(), {}};
@@ -63,7 +83,6 @@ template <class T> void run_narrow(Run<T>& run) {
         if (stopped) break;
         run.done.push_back(std::move(sums));
     }
-    restore_denormals(mode);
     net.save_state(run.state);
 }
 
@@ -75,7 +94,7 @@ template <class T> void run_wide(Run<T>& run) {
     Epoch epoch;
     bool stopped = false;
     run_together(run.threads, [&](int thread) {
-        const unsigned mode = flush_denormals();
+        const DenormalsFlushed flushed;
         for (int e = 0; e < run.epochs && !stopped; ++e) {
             EpochSums sums{};
             if (thread == 0)
@@ -90,7 +109,6 @@ template <class T> void run_wide(Run<T>& run) {
             if (thread == 0 && taken == epoch.steps.size()) run.done.push_back(std::move(sums));
             barrier.wait();
         }
-        restore_denormals(mode);
     });
     net.save_state(run.state);
 }

@@ -43,8 +43,9 @@ template <class T> inline V<T> load(const T* p) {
 template <class T> inline void store(T* p, V<T> v) { std::memcpy(p, &v, sizeof v); }
 template <class T> inline V<T> all(T x) { return V<T>{} + x; }
 
-template <class T> inline V<T> min(V<T> a, V<T> b) { return a < b ? a : b; }
-template <class T> inline V<T> max(V<T> a, V<T> b) { return a > b ? a : b; }
+// Where a is NaN they stay NaN.
+template <class T> inline V<T> min(V<T> a, V<T> b) { return b < a ? b : a; }
+template <class T> inline V<T> max(V<T> a, V<T> b) { return b > a ? b : a; }
 template <class T> inline V<T> abs(V<T> x) { return (V<T>)((I<T>)x & std::numeric_limits<Int<T>>::max()); }
 template <class T> inline V<T> sign(V<T> x) {
     return x > V<T>{} ? all<T>(1) : (x < V<T>{} ? all<T>(-1) : x - x);

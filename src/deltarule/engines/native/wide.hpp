@@ -44,6 +44,17 @@ inline bool needs_z(Activation activation) {  // the others find their slope fro
            activation == Activation::mish || activation == Activation::softplus;
 }
 
+// Sum of f(r) over n rows, in the same portions as the micro-kernel.
+template <class T, class F> inline V<T> row_sums(std::ptrdiff_t n, F f) {
+    V<T> total{};
+    for (std::ptrdiff_t begin = 0; begin < n; begin += sum_rows) {
+        V<T> part{};
+        for (std::ptrdiff_t r = begin; r < std::min(n, begin + sum_rows); ++r) part += f(r);
+        total += part;
+    }
+    return total;
+}
+
 template <class T> class Wide {
   public:
     Wide(const Network& net, const Objective& objective, const Optimizer& optimizer, const Rows<T>& rows,
@@ -315,9 +326,9 @@ template <class T> class Wide {
         }
         if (t.first == 0 && net.bias)
             for (int v = 0; v < vectors; ++v) {
-                V<T> total{};
-                for (std::ptrdiff_t r = 0; r < n; ++r)
-                    total += load<T>(deltas + r * stride[t.layer] + v * lanes<T>);
+                const auto total = row_sums<T>(n, [&](std::ptrdiff_t r) {
+                    return load<T>(deltas + r * stride[t.layer] + v * lanes<T>);
+                });
                 settle(bias[t.layer] + std::size_t(t.panel) * W.columns + v * lanes<T>, total, first, last,
                        update, 1);
             }
@@ -330,9 +341,9 @@ template <class T> class Wide {
         const Panels<T>& W = panels[t.layer];
         for (int m = 0; m < W.in; ++m)
             for (int v = 0; v < vectors; ++v) {
-                V<T> total{};
-                for (std::ptrdiff_t r = 0; r < n; ++r)
-                    total += x_rows[0][r][m] * load<T>(deltas + r * stride[0] + v * lanes<T>);
+                const auto total = row_sums<T>(n, [&](std::ptrdiff_t r) {
+                    return x_rows[0][r][m] * load<T>(deltas + r * stride[0] + v * lanes<T>);
+                });
                 settle(W.panel(t.panel) + std::size_t(m) * W.columns + v * lanes<T>, total, first, last,
                        update, 0);
             }
