@@ -129,7 +129,7 @@ def test_unwatched_epochs_run_in_chunks_that_grow_and_end_on_time() -> None:
     assert engine.calls[0] == 1
     assert max(engine.calls) > 1
     expected = classifier()
-    expected.train(X, dr.one_hot(LABELS), loss="cross_entropy", epochs=100)
+    expected.train(X, dr.one_hot(LABELS), loss="cross_entropy", epochs=100, engine="reference")
     assert net.theta.tobytes() == expected.theta.tobytes()
 
 
@@ -176,7 +176,9 @@ def test_the_divergence_guard_works_with_any_engine() -> None:
 
 def test_a_state_is_all_a_run_needs_to_go_on() -> None:
     optimizer = dr.Adam(0.01)
-    run = classifier().training(X, dr.one_hot(LABELS), loss="cross_entropy", optimizer=optimizer, epochs=9)
+    run = classifier().training(
+        X, dr.one_hot(LABELS), loss="cross_entropy", optimizer=optimizer, epochs=9, engine="reference"
+    )
     for _ in range(4):
         next(run)
     saved = run.state.copy()

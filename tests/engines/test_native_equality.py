@@ -1,6 +1,6 @@
 """The native engine is the reference engine: gradients, optimizers, batches and a hundred steps.
 
-In float32 both are judged by the reference engine in float64 at the same numbers: its own float32 sums are no better.
+float32 is judged by the reference engine in float64 at the same numbers: its own float32 sums are no better.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def test_gradients_of_every_loss_and_output_after_every_hidden_activation(
 
 @st.composite
 def shapes(draw: Any) -> dict[str, Any]:
-    """A pair, hidden layers of any kind and width, and rows with or without everything that may come along."""
+    """A pair, hidden layers of any kind and width, and rows with whatever may come along."""
     loss, output = draw(st.sampled_from(PAIRS))
     depth, widest = draw(st.integers(0, 3)), draw(st.sampled_from([3, 16, 70]))
     hidden = [draw(st.sampled_from(ACTIVATION_RECORDS)) for _ in range(depth)]
@@ -202,7 +202,9 @@ def test_saturated_outputs(loss: Any, output: Any, dtype: Any, size: float, inne
 @pytest.mark.parametrize("hidden", ACTIVATION_RECORDS, ids=lambda record: record.name)
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
 @each_pair
-def test_what_is_no_number_is_not_hidden(loss: Any, output: Any, hidden: Any, inner: Any, poison: float) -> None:
+def test_what_is_no_number_is_not_hidden(
+    loss: Any, output: Any, hidden: Any, inner: Any, poison: float
+) -> None:
     """The loss of rows at a NaN parameter is no number in either engine: divergence is seen."""
     at = case(loss, [hidden, output], (2, *inner, 2), 5)
     at.theta[0] = poison
@@ -292,7 +294,7 @@ ORDERS = 3
 
 
 def hundred_steps(at: Case, optimizer: Optimizer, instruction_set: str) -> tuple[float, float]:
-    """How far the updates of the engine, and of the reference with reordered rows, are from the reference's."""
+    """How far updates are from the reference's: the engine's, and the reference's own with reordered rows."""
     n = len(at.rows.X)
     batches = [np.sort(part) for part in np.array_split(permutation(n, 1, 0), 4)]
 
@@ -313,7 +315,9 @@ def hundred_steps(at: Case, optimizer: Optimizer, instruction_set: str) -> tuple
     return found / size, max(*others, least) / size
 
 
-@pytest.mark.parametrize("optimizer", [SGD(0.05), SGD(0.02, momentum=0.9), Adam(0.01)], ids=lambda o: repr(o)[:14])
+@pytest.mark.parametrize(
+    "optimizer", [SGD(0.05), SGD(0.02, momentum=0.9), Adam(0.01)], ids=lambda o: repr(o)[:14]
+)
 @each_dtype
 def test_a_hundred_steps(optimizer: Any, dtype: Any, record_property: Any) -> None:
     counted: list[str] = []

@@ -49,7 +49,7 @@ def test_ctrl_c_within_an_epoch_loses_no_finished_one(watched: Any, epoch: int, 
     )
     assert history.stop == ("interrupted", f"interrupted with {epoch} of 100 epochs finished")
     assert [report.epoch for report in history.epochs] == list(range(1, epoch + 1))
-    whole = curve().train(X, Y, epochs=100, batch_size=4, shuffle=False)
+    whole = curve().train(X, Y, epochs=100, batch_size=4, shuffle=False, engine="reference")
     assert history.loss == whole.loss[:epoch]
     expected = curve()
     expected.theta = theta_after(epoch, batch_size=4, shuffle=False)
@@ -73,7 +73,7 @@ def test_ctrl_c_while_the_numbers_overflow_gives_the_best_parameters_back() -> N
     assert history.stop is not None
     assert history.stop.kind == "interrupted"
     assert history.restored_epoch == 3
-    np.testing.assert_array_equal(net.theta, theta_after(3, batch_size=None))
+    np.testing.assert_array_equal(net.theta, theta_after(3, batch_size=None, engine="reference"))
 
 
 SCRIPT = """
