@@ -16,7 +16,6 @@ import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.losses import LOSSES
 from deltarule.data.batches import BatchPlan
-from deltarule.engines.native import engine
 from deltarule.engines.native.engine import NativeEngine
 from deltarule.engines.selection import REFERENCE
 from tests.engines.support import case, each_instruction_set, require_native, run
