@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from deltarule import plots
 from deltarule.core.activations import ACTIVATIONS, Activation
-from deltarule.core.architecture import Architecture
 from deltarule.errors import InputError
+from deltarule.network import Network
 from deltarule.training.reports import EpochReport, History, Stop
 
 
@@ -131,14 +131,8 @@ def test_without_axes_there_is_one_new_figure() -> None:
 # Network
 
 
-class Net:
-    """As much of a network as is drawn."""
-
-    def __init__(self, widths: tuple[int, ...], bias: bool = True) -> None:
-        acts = (ACTIVATIONS["tanh"],) * (len(widths) - 2) + (ACTIVATIONS["identity"],)
-        self.architecture = Architecture(widths, acts, bias)
-        self.theta = np.random.default_rng(0).normal(size=self.architecture.n_parameters)
-        self.weights, self.biases = self.architecture.views(self.theta)
+def network(widths: tuple[int, ...], bias: bool = True) -> Network:
+    return Network(widths, ["tanh"] * (len(widths) - 2) + ["identity"], bias=bias)
 
 
 def collections(ax: Axes) -> list[LineCollection]:
@@ -146,7 +140,7 @@ def collections(ax: Axes) -> list[LineCollection]:
 
 
 def test_each_weight_is_a_line(ax: Axes) -> None:
-    net = Net((3, 2, 1), bias=False)
+    net = network((3, 2, 1), bias=False)
     net.weights[0][:] = [[1.0, -2.0], [0.5, 0.0], [-0.25, 1.0]]
     net.weights[1][:] = [[4.0], [-4.0]]
     plots.network_diagram(net, ax)
@@ -168,18 +162,18 @@ def test_each_weight_is_a_line(ax: Axes) -> None:
 
 
 def test_biases_are_lines_from_a_one(ax: Axes) -> None:
-    plots.network_diagram(Net((3, 2, 1)), ax)
+    plots.network_diagram(network((3, 2, 1)), ax)
     assert [text.get_text() for text in ax.texts].count("1") == 2
     assert sum(len(c.get_segments()) for c in collections(ax)) == 3 * 2 + 2 + 2 + 1
 
 
 def test_biases_can_be_left_out(ax: Axes) -> None:
-    plots.network_diagram(Net((3, 2, 1)), ax, biases=False)
+    plots.network_diagram(network((3, 2, 1)), ax, biases=False)
     assert sum(len(c.get_segments()) for c in collections(ax)) == 3 * 2 + 2
 
 
 def test_large_layers_are_shortened(ax: Axes) -> None:
-    plots.network_diagram(Net((784, 32, 10)), ax, max_units=5, biases=False)
+    plots.network_diagram(network((784, 32, 10)), ax, max_units=5, biases=False)
     drawn(ax)
     assert sum(len(c.get_segments()) for c in collections(ax)) == 25 + 25
     texts = [text.get_text() for text in ax.texts]
@@ -188,14 +182,14 @@ def test_large_layers_are_shortened(ax: Axes) -> None:
 
 
 def test_names_are_written_as_they_are(ax: Axes) -> None:
-    plots.network_diagram(Net((2, 1)), ax, input_names=["cost $", "$_{"], output_names=["größer"])
+    plots.network_diagram(network((2, 1)), ax, input_names=["cost $", "$_{"], output_names=["größer"])
     drawn(ax)
     assert {"cost $", "$_{", "größer"} <= {text.get_text() for text in ax.texts}
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
 def test_networks_without_a_largest_weight(ax: Axes, value: float) -> None:
-    net = Net((2, 2, 1))
+    net = network((2, 2, 1))
     net.theta[:] = value
     plots.network_diagram(net, ax)
     drawn(ax)
@@ -203,9 +197,9 @@ def test_networks_without_a_largest_weight(ax: Axes, value: float) -> None:
 
 def test_wrong_names_and_sizes_are_refused() -> None:
     with pytest.raises(InputError, match="`input_names` must have 2 entries, one per unit; got 1"):
-        plots.network_diagram(Net((2, 1)), input_names=["a"])
+        plots.network_diagram(network((2, 1)), input_names=["a"])
     with pytest.raises(InputError, match="`max_units` must be at least 2; got 1"):
-        plots.network_diagram(Net((2, 1)), max_units=1)
+        plots.network_diagram(network((2, 1)), max_units=1)
 
 
 # Activations

@@ -6,14 +6,12 @@ Each function takes the text as typed and returns its value; typer shows why it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
 from typing import Any, TypeVar
 
-import numpy as np
 import typer
 
 from deltarule.core.activations import ACTIVATIONS
-from deltarule.core.arrays import POSITIVE, Interval, require_choice
+from deltarule.core.arrays import POSITIVE, Interval, require_choice, require_number
 from deltarule.core.losses import LOSSES
 from deltarule.core.optimizers import OPTIMIZERS
 from deltarule.data.batches import MAX_SEED
@@ -117,10 +115,10 @@ def _name(registry: Registry[Any], text: str) -> str:
 
 
 def _number(text: str, allowed: Interval) -> float:
-    number = number_or_none(text)
-    if number is None or not isfinite(number) or not allowed.holds(np.array([number]))[0]:
-        raise InputError(message(f"it must be a number in {allowed}", found=repr(text)))
-    return number
+    try:
+        return require_number("it", number_or_none(text), allowed)
+    except InputError:
+        raise InputError(message(f"it must be a number in {allowed}", found=repr(text))) from None
 
 
 def _whole(text: str, minimum: int, maximum: int) -> int:

@@ -24,7 +24,7 @@ Label = bool | int | float | str
 class Column:
     """One column: its values, which of them are missing, and where its rows stood in the original table.
 
-    Args:
+    Arguments:
         name: as in the table.
         kind: number (float64 values, NaN where missing), integer and boolean (int64, 0 where missing),
             text (int64 codes into `levels`, -1 where missing), other (dates, lists, ...: zeros, never used).

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from deltarule.data.columns import Column, Table, listed
 from deltarule.data.scaling import as_fields
 from deltarule.data.tables import FrameLike, as_table
-from deltarule.data.treatments import DroppedColumn, Encoded, Note, NumericColumn, Treatment, treatment_from
+from deltarule.data.treatments import (
+    CategoricalColumn,
+    DroppedColumn,
+    Encoded,
+    Note,
+    NumericColumn,
+    Treatment,
+    treatment_from,
+)
 from deltarule.data.understanding import MAX_LEVELS, As, understand
 from deltarule.errors import DeltaruleWarning, TableError, UnseenCategoryWarning, did_you_mean, message, warn
 from deltarule.storage.fields import JSON, Fields
@@ -51,7 +59,7 @@ class TableTransform:
     ) -> TableTransform:
         """Choose and fit the treatment of every column.
 
-        Args:
+        Arguments:
             frame: the training rows.
             exclude: columns that are no inputs: the target, weights, the offset.
             ddof: 0 or 1, see `Standardizer.fit`.
@@ -134,7 +142,7 @@ class TableTransform:
             raise fields.refuse("columns", "have different names")
         return cls(columns)
 
-    def _used(self) -> list[Any]:
+    def _used(self) -> list[NumericColumn | CategoricalColumn]:
         return [treatment for treatment in self.columns if not isinstance(treatment, DroppedColumn)]
 
     def _check_present(self, table: Table) -> None:
