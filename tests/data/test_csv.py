@@ -162,7 +162,7 @@ def test_missing_file_suggests_a_neighbor(tmp_path: Path) -> None:
 def test_missing_folder_and_folder_instead_of_file(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="There is no file"):
         read_table(tmp_path / "none" / "data.csv")
-    with pytest.raises(TableError, match="cannot be read: is a directory"):
+    with pytest.raises(TableError, match="cannot be read: it is a folder"):
         read_table(tmp_path)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
 from deltarule import plots
@@ -122,6 +123,32 @@ def test_what_was_not_recorded_is_refused() -> None:
     assert plt.get_fignums() == []
 
 
+def test_a_network_is_no_history() -> None:
+    with pytest.raises(
+        InputError, match=r"must be a History; got a Network\. Pass what net\.train returned\."
+    ):
+        plots.learning_curves(network((2, 1)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_the_title_fits_a_small_panel(layout: Literal["constrained"] | None) -> None:
+    figure = Figure(figsize=(8, 3.2), layout=layout)
+    ax = figure.subplots(1, 2)[0]
+    run = history([3.0, 2.0], [2.0, 3.0])
+    run.stop = Stop("early_stopping", "stopped early after epoch 2: no improvement (best 2); it has the best")
+    plots.learning_curves(run, ax=ax)
+    assert ax.get_title() == "Stopped early after epoch 2"
+    run.stop = Stop(
+        "tolerance", "stopped after epoch 2: the training loss changed by 0.012, less than tol=0.1"
+    )
+    plots.learning_curves(run, ax=ax)
+    drawn(ax)
+    assert ax.get_title().endswith("less than tol=0.1")
+    title = ax.title.get_window_extent()
+    assert title.x0 >= 0
+    assert title.y1 <= figure.bbox.y1
+
+
 def test_without_axes_there_is_one_new_figure() -> None:
     ax = plots.learning_curves(history([1.0, 0.5]))
     assert plt.get_fignums() == [1]
@@ -185,6 +212,27 @@ def test_names_are_written_as_they_are(ax: Axes) -> None:
     plots.network_diagram(network((2, 1)), ax, input_names=["cost $", "$_{"], output_names=["größer"])
     drawn(ax)
     assert {"cost $", "$_{", "größer"} <= {text.get_text() for text in ax.texts}
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+@pytest.mark.parametrize("size", [(8.0, 3.2), (10.0, 4.0), (14.0, 6.0)])
+def test_labels_and_legend_are_clear_of_units_and_neighbors(
+    layout: Literal["constrained"] | None, size: tuple[float, float]
+) -> None:
+    figure = Figure(figsize=size, layout=layout)
+    left, right = figure.subplots(1, 2)
+    plots.network_diagram(network((4, 10, 3)), left)
+    plots.learning_curves(history([3.0, 2.0]), ax=right)
+    drawn(left)
+    labels = [text.get_window_extent() for text in left.texts[-3:]]
+    lowest = min(c.get_window_extent().y0 for c in left.collections if isinstance(c, PathCollection))
+    legend, neighbor = left.get_legend().get_window_extent(), right.get_tightbbox()
+    assert neighbor is not None
+    assert max(label.y1 for label in labels) < lowest
+    assert min(label.y0 for label in labels) > legend.y1
+    assert all(a.x1 < b.x0 for a, b in itertools.pairwise(labels))
+    assert legend.y0 >= 0
+    assert max(legend.x1, *(text.get_window_extent().x1 for text in left.texts)) < neighbor.x0
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])

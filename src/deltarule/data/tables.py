@@ -129,7 +129,8 @@ def _bytes(path: PathLike) -> bytes:
         hint = did_you_mean(Path(path).name, _neighbors(Path(path)))
         raise TableError(message(f"There is no file {quoted(path)}", hint=hint)) from None
     except (OSError, ValueError) as reason:
-        raise TableError(message(f"{quoted(path)} cannot be read: {in_words(reason)}")) from reason
+        why = "it is a folder" if Path(path).is_dir() else in_words(reason)
+        raise TableError(message(f"{quoted(path)} cannot be read: {why}")) from reason
 
 
 def _neighbors(path: Path) -> list[str]:

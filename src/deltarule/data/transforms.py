@@ -148,10 +148,12 @@ class TableTransform:
     def _check_present(self, table: Table) -> None:
         missing = [name for name in self.used_columns if name not in table.columns]
         if missing:
-            what = "column" if len(missing) == 1 else f"{len(missing)} columns"
+            one = len(missing) == 1
+            what = "column" if one else f"{len(missing)} columns"
             spare = [name for name in table.names if name not in self.used_columns]
             asked = f"The table lacks the {what} {listed(missing)}, which the model was trained on"
-            raise TableError(message(asked, hint=did_you_mean(missing[0], spare)))
+            hint = did_you_mean(missing[0], spare, cutoff=0.75) if one else "Is it the right table?"
+            raise TableError(message(asked, hint=hint))
 
 
 def _check_names(table: Table, *groups: Collection[str]) -> None:

@@ -57,7 +57,7 @@ class NumericColumn:
     @classmethod
     def fit(cls, column: Column, ddof: float = 0) -> NumericColumn:
         """Measure one column that holds at least one number."""
-        values = column.numbers()
+        values = column.numbers(hint="Leave it out of `numeric` to use it as categories.")
         missing = np.isnan(values)
         median = float(
             np.median(values[~missing] / 2) * 2
