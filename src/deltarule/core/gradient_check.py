@@ -46,10 +46,10 @@ class GradientCheck:
     """The result of a gradient check; shown, it says so in words.
 
     Attributes:
-        layers: one record per layer: ``layer`` (from 1), ``relative_error`` ‖g - ĝ‖ / (‖g‖ + ‖ĝ‖), the numbers
-            of ``entries`` compared and of ``kinks`` left out, and ``ok``.
-        worst: the entry whose derivatives are farthest apart: ``layer`` (from 1), ``name`` as in code, ``derived``
-            and ``numeric``; None where every entry crosses a kink.
+        layers: one record per layer: ``layer`` (from 1), ``relative_error`` ‖g - ĝ‖ / (‖g‖ + ‖ĝ‖), the
+            numbers of ``entries`` compared and of ``kinks`` left out, and ``ok``.
+        worst: the entry whose derivatives are farthest apart: ``layer`` (from 1), ``name`` as in code,
+            ``derived`` and ``numeric``; None where every entry crosses a kink.
         tolerance: the largest relative error that is right.
     """
 

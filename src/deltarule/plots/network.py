@@ -219,12 +219,12 @@ def _name_layers(ax: Axes, labels: list[str], columns: list[Column], radius: flo
 def _layer_names(architecture: Architecture, room: float) -> list[str]:
     """Return what is written below each layer; units and activation below each other where it is narrow."""
     last, kinds = architecture.n_layers, [activation.name for activation in architecture.activations]
-    whats = ["inputs", *(f"hidden {layer}" for layer in range(1, last)), "output"]
+    roles = ["inputs", *(f"hidden {layer}" for layer in range(1, last)), "output"]
     units = [f"{width:,} unit{'s' if width > 1 else ''}" for width in architecture.widths]
     longest = max(len(f"{units[layer]}, {kind}") for layer, kind in enumerate(kinds, start=1))
     comma = ", " if longest * SMALL_LETTER + GAP < room else "\n"
     names = [units[0], *(f"{unit}{comma}{kind}" for unit, kind in zip(units[1:], kinds, strict=True))]
-    return [f"{what}\n{name}" for what, name in zip(whats, names, strict=True)]
+    return [f"{role}\n{name}" for role, name in zip(roles, names, strict=True)]
 
 
 def _explain(ax: Axes, largest: float) -> None:

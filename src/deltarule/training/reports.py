@@ -75,8 +75,8 @@ class History:
         seed: of the orders and of the validation rows.
         epochs: one report per epoch that was finished.
         stop: why the run ended; None while it goes on.
-        restored_epoch: the epoch after which the network had the parameters that it was given back at the end;
-            None where it kept the last ones.
+        restored_epoch: the epoch after which the network had the parameters that it was given back at the
+            end; None where it kept the last ones.
     """
 
     engine: str
