@@ -35,6 +35,10 @@ ROOT_PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }
+FUNCTION = re.compile(
+    r"(</m(?:i|n|sub|sup|frac)>)?<m[io]>(ln|tanh|erf|sign|max|min)</m[io]>(?=((?:<mrow>)?<mo[^>]*>&#x00028;)?)"
+)
+TIGHT = re.compile(r"<mo[^>]*>(&#x0007C;|&#x0002F;)</mo>")  # | and /
 MATH = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', flags=re.DOTALL)
 
 # -- the three hooks that MkDocs calls -------------------------------------------------------------------
@@ -68,7 +72,24 @@ def with_local_links(text: str) -> str:
 def mathml(latex: str, *, block: bool = False) -> str:
     """Return a formula at full size, on a line of its own or in the text."""
     tag = '<math display="block"' if block else '<math displaystyle="true"'
-    return convert(latex.strip()).replace("<math", tag, 1).replace(' display="inline"', "", 1)
+    return spaced(convert(latex.strip())).replace("<math", tag, 1).replace(' display="inline"', "", 1)
+
+
+def spaced(formula: str) -> str:
+    """Set the spaces around functions as TeX does: ln z, but ln(1 + z); and none around | and /."""
+    formula = TIGHT.sub(r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>', formula)
+    return FUNCTION.sub(function, formula)
+
+
+def function(found: re.Match[str]) -> str:
+    before, name, parenthesis = found[1] or "", found[2], found[3]
+    left, right = "0.17em" if before else "0", "0" if parenthesis else "0.17em"
+    return f'{before}<mo lspace="{left}" rspace="{right}">{name}</mo>'
+
+
+def cell(latex: str) -> str:
+    """Return a formula for a table: what follows a comma and a space stands on the next line."""
+    return "<br>".join(mathml(part) for part in re.split(r",\\(?: |quad )", latex))
 
 
 def generated(what: str) -> str:
@@ -95,11 +116,11 @@ def activations() -> Iterable[dict[str, str]]:
     for record in ACTIVATIONS.values():
         yield {
             "name": names(ACTIVATIONS, record.name),
-            "value": mathml(record.formula),
-            "slope": mathml(record.slope_formula),
+            "value": cell(record.formula),
+            "slope": cell(record.slope_formula),
             "range": interval(record.range),
             "kinks": ", ".join(f"{kink:g}" for kink in record.kinks),
-            "value (blue), slope (dashed)": curve(record),
+            "plot": curve(record),
         }
 
 
@@ -107,8 +128,8 @@ def losses() -> Iterable[dict[str, str]]:
     for record in LOSSES.values():
         yield {
             "name": names(LOSSES, record.name),
-            "value of one row": mathml(record.formula),
-            "slope": mathml(record.slope_formula),
+            "value of one row": cell(record.formula),
+            "slope": cell(record.slope_formula),
             "targets in": interval(record.y_domain),
             "output activations": outputs(record),
         }
@@ -116,7 +137,7 @@ def losses() -> Iterable[dict[str, str]]:
 
 def optimizers() -> Iterable[dict[str, str]]:
     for name, record in OPTIMIZERS.items():
-        yield {"name": names(OPTIMIZERS, name), "settings": settings(record), "step": mathml(record.formula)}
+        yield {"name": names(OPTIMIZERS, name), "settings": settings(record), "step": cell(record.formula)}
 
 
 def initializers() -> Iterable[dict[str, str]]:
@@ -124,7 +145,7 @@ def initializers() -> Iterable[dict[str, str]]:
         yield {
             "name": names(INITIALIZERS, name),
             "settings": settings(record),
-            "distribution": mathml(record.formula),
+            "distribution": cell(record.formula),
             "what it is": escape(str(record.__doc__)),
         }
 
@@ -134,15 +155,15 @@ def penalties() -> Iterable[dict[str, str]]:
         yield {
             "name": names(PENALTIES, name),
             "settings": settings(record),
-            "value": mathml(record.formula),
-            "slope": mathml(record.slope_formula),
+            "value": cell(record.formula),
+            "slope": cell(record.slope_formula),
         }
 
 
 def metrics() -> Iterable[dict[str, str]]:
     for name, record in METRICS.items():
         better = "higher" if record.higher_is_better else "lower"
-        yield {"name": names(METRICS, name), "value": mathml(record.formula), "better": better}
+        yield {"name": names(METRICS, name), "value": cell(record.formula), "better": better}
 
 
 TABLES: Mapping[str, Callable[[], Iterable[dict[str, str]]]] = {
@@ -181,7 +202,7 @@ def outputs(record: Loss) -> str:
 
 # -- small curves ----------------------------------------------------------------------------------------
 
-WIDTH, HEIGHT, Z_MAX, A_MAX = 120.0, 80.0, 3.0, 2.0
+WIDTH, HEIGHT, Z_MAX, A_MAX = 120.0, 60.0, 3.0, 1.8
 
 
 def curve(record: Activation) -> str:

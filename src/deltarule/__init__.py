@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     )
     from deltarule.inputs import one_hot as one_hot
     from deltarule.network import Network as Network, load as load
-    from deltarule.register import register as register
+    from deltarule.registration import register as register
     from deltarule.table_model import TableModel as TableModel
     from deltarule.training.loop import Training as Training
     from deltarule.training.reports import EpochReport as EpochReport, History as History, Stop as Stop
@@ -103,7 +103,7 @@ _HOME = {
     ),
     "deltarule.inputs": ("one_hot",),
     "deltarule.network": ("Network", "load"),
-    "deltarule.register": ("register",),
+    "deltarule.registration": ("register",),
     "deltarule.table_model": ("TableModel",),
     "deltarule.training.loop": ("Training",),
     "deltarule.training.reports": ("EpochReport", "History", "Stop"),

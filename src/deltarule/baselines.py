@@ -53,7 +53,7 @@ class LinearModel:
         X_ = _table("X", X) if self.basis is not None else matrix("X", X, p, FLOAT64)
         design = _expand(X_, self.basis)
         if design.shape[1] != p:
-            asked = f"`X` must have the columns of the fit, of which the basis makes {p}"
+            asked = f"`X` must have as many columns as in the fit, of which the basis makes {p}"
             found = f"shape {X_.shape}, of which it makes {design.shape[1]}"
             raise InputError(message(asked, found=found))
         return design @ self.weights + self.bias
@@ -177,8 +177,8 @@ def descend(
 ) -> Descent:
     """Walk downhill, x ← x - η ∇f(x), and keep every point on the way.
 
-    Where the rate is so large that the walk leaves the finite numbers, the path ends at the last point that is
-    finite and where f is.
+    Where the rate is so large that the walk leaves the finite numbers, the path ends at the last point that
+    is finite and where f is.
 
     Arguments:
         f: the function, of a point (d,), giving one number.
@@ -208,12 +208,11 @@ def descend(
 
 
 def _point(start: ArrayLike) -> Array:
-    shape = _shape(start)
-    if shape == (0,):
-        raise InputError(message("`start` must be a number or have shape (d,)", found="an empty list"))
-    if shape == ():
-        return vector("start", np.atleast_1d(start), 1, FLOAT64)
-    return vector("start", start, 1 if shape is None else shape[0], FLOAT64)
+    asked = "`start` must be one finite number or several, (d,)"
+    x = np.atleast_1d(_floats(asked, start))
+    if x.ndim != 1 or not x.size or not np.isfinite(x).all():
+        raise InputError(message(asked, found=str(x.tolist())))
+    return x
 
 
 def _value_of(f: Callable[[Array], ArrayLike]) -> Callable[[Array], float]:
@@ -221,7 +220,7 @@ def _value_of(f: Callable[[Array], ArrayLike]) -> Callable[[Array], float]:
     _require_function("f", f)
 
     def value(x: Array) -> float:
-        found = _floats("f", f(x))
+        found = _floats("`f` must give one number", f(x))
         if found.size != 1:
             raise InputError(message("`f` must give one number", found=f"shape {found.shape}"))
         return found.item()
@@ -234,9 +233,9 @@ def _gradient_of(grad: Callable[[Array], ArrayLike]) -> Callable[[Array], Array]
     _require_function("grad", grad)
 
     def gradient(x: Array) -> Array:
-        found = np.atleast_1d(_floats("grad", grad(x)))
+        asked = f"`grad` must give one number per coordinate, shape {x.shape}"
+        found = np.atleast_1d(_floats(asked, grad(x)))
         if found.shape != x.shape:
-            asked = f"`grad` must give one number per coordinate, shape {x.shape}"
             raise InputError(message(asked, found=f"shape {found.shape}"))
         return found
 
@@ -248,11 +247,12 @@ def _require_function(name: str, given: object) -> None:
         raise InputError(message(f"`{name}` must be a function of a point (d,)", found=repr(given)))
 
 
-def _floats(name: str, values: ArrayLike) -> Array:
+def _floats(asked: str, values: ArrayLike | None) -> Array:
+    """Return values as float64, of any shape; None is what a function without return gives."""
     try:
         array = np.asarray(values)
-        if array.dtype.kind in "cmM":  # NumPy would turn them into other numbers
-            raise TypeError(f"values of dtype {array.dtype}")
+        if values is None or array.dtype.kind in "cmM":  # NumPy would turn them into other numbers
+            raise TypeError("None" if values is None else f"values of dtype {array.dtype}")
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(message(f"`{name}` must give numbers", found=str(error).rstrip("."))) from error
+        raise InputError(message(asked, found=str(error).rstrip("."))) from error

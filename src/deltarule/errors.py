@@ -55,11 +55,17 @@ def message(asked: str, *, found: str = "", allowed: str = "", hint: str = "") -
     return f"{text} {hint}" if hint else text
 
 
-def did_you_mean(wrong: str, names: Iterable[str]) -> str:
-    """Return ``"Did you mean 'relu'?"`` for the closest of the names, or an empty string."""
+def closest(wrong: str, names: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """Return the most similar name, None where none reaches the cutoff (1: equal, 0: nothing in common)."""
     lower = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(wrong.lower(), lower, n=1, cutoff=0.5)
-    return f"Did you mean {lower[close[0]]!r}?" if close else ""
+    close = difflib.get_close_matches(wrong.lower(), lower, n=1, cutoff=cutoff)
+    return lower[close[0]] if close else None
+
+
+def did_you_mean(wrong: str, names: Iterable[str], cutoff: float = 0.5) -> str:
+    """Return ``"Did you mean 'relu'?"`` for the closest of the names, or an empty string."""
+    name = closest(wrong, names, cutoff)
+    return "" if name is None else f"Did you mean {name!r}?"
 
 
 def warn(text: str, category: type[DeltaruleWarning]) -> None:

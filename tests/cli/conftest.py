@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,14 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing in the environment asks for colors, widths or tracebacks."""
     for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "DELTARULE_TRACEBACK"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def interrupts() -> Iterator[None]:
+    """The program ignores Ctrl-C from a certain point on; the tests do not."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
 
 
 @pytest.fixture

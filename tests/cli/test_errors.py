@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 import pytest
+from typer.core import TyperGroup
 
 import deltarule as dr
 from deltarule.cli import train as train_verb
@@ -31,7 +32,7 @@ class Case(NamedTuple):
 TABLES = {
     "missing file": Case("train nowhere.csv -t y", 1, "There is no file 'nowhere.csv'"),
     "missing file, nearly": Case("train table.cvs -t answer", 1, "Did you mean 'table.csv'?"),
-    "a folder": Case("train . -t y", 1, "cannot be read: is a directory"),
+    "a folder": Case("train . -t y", 1, "'.' cannot be read: it is a folder."),
     "no such column": Case("train table.csv -t answers", 1, "Did you mean 'answer'?"),
     "empty file": Case("train table.csv -t y", 1, "'table.csv' is empty", ""),
     "header only": Case("train table.csv -t b", 1, "holds a header but no rows", "a,b\n"),
@@ -61,6 +62,20 @@ TABLES = {
         "train table.csv -t b", 1, "no column left to learn from", "b\n1\n2\n4\n5\n7\n"
     ),
     "unknown excluded column": Case("train table.csv -t answer --exclude aa", 1, "no column 'aa'"),
+    "the target is excluded": Case(
+        "train table.csv -t answer --exclude a,answer", 1, "The target 'answer' cannot be left out."
+    ),
+    "text as numbers": Case(
+        "train table.csv -t a --numeric answer",
+        1,
+        "'answer' must hold numbers; got 'no' in row 1. Leave it out of --numeric to use it as categories.",
+    ),
+    "a loss that regressions do not have": Case(
+        "train table.csv -t a --task regression --loss cross_entropy",
+        1,
+        "got 'cross_entropy'. Allowed: auto, mean_squared_error, half_squared_error, sum_squared_error, "
+        "absolute_error, huber, binary_cross_entropy, poisson.",
+    ),
     "numeric and categorical": Case(
         "train table.csv -t answer --numeric a --categorical a", 1, "numeric or categorical, not both"
     ),
@@ -102,6 +117,22 @@ PREDICTIONS = {
         "lacks the column 'a', which the model was trained on",
         "b\n1\n",
     ),
+    "a column is missing, and the target is like it": Case(
+        "predict like_target table.csv -o o.csv",
+        1,
+        "lacks the column 'price_1', which the model was trained on.\n",
+        "price_2,size\n1,2\n",
+    ),
+    "a column is missing, and another is like it": Case(
+        "predict like_target table.csv -o o.csv", 1, "Did you mean 'price1'?", "price1,size\n1,2\n"
+    ),
+    "all columns are missing": Case(
+        "predict model table.csv -o o.csv",
+        1,
+        "lacks the 2 columns 'a', 'b', which the model was trained on. Is it the right table?",
+        "aa,bb\n1,2\n",
+    ),
+    "a model is a folder": Case("predict . table.csv", 1, "it is a folder."),
     "text for a number": Case(
         "predict model table.csv -o o.csv", 1, "must hold numbers; got 'x' in row 2", "a,b\n1,2\nx,2\n"
     ),
@@ -117,15 +148,39 @@ USAGE = {
     "widths": Case("train table.csv -t answer --hidden 16;8", 2, "got '16;8'. Try 16,8."),
     "a width of zero": Case("train table.csv -t answer --hidden 16,0", 2, "got '16,0'. Try 16,8."),
     "activation": Case("train table.csv -t answer --activation rleu", 2, "Did you mean 'relu'?"),
-    "loss": Case("train table.csv -t answer --loss poison", 2, "Did you mean 'poisson'?"),
-    "optimizer": Case("train table.csv -t answer --optimizer adm", 2, "Did you mean 'adam'?"),
-    "task": Case("train table.csv -t answer --task regress", 2, "Did you mean 'regression'?"),
-    "rate": Case("train table.csv -t answer --learning-rate nan", 2, "a number in (0, inf); got 'nan'"),
+    "loss": Case(
+        "train table.csv -t answer --loss logloss",
+        2,
+        "'--loss': there is no loss 'logloss'. Did you mean 'log_loss' (binary_cross_entropy)? Allowed: auto",
+    ),
+    "optimizer": Case(
+        "train table.csv -t answer --optimizer adm",
+        2,
+        "there is no optimizer 'adm'. Did you mean 'adam'? Allowed: sgd, adam. Try",
+    ),
+    "task": Case(
+        "train table.csv -t answer --task regress",
+        2,
+        "there is no task 'regress'. Did you mean 'regression'? Allowed: auto, regression, classification.",
+    ),
+    "rate": Case("train table.csv -t answer --learning-rate nan", 2, "a number above 0; got 'nan'"),
     "negative rate": Case("train table.csv -t answer --learning-rate=-1", 2, "got '-1'"),
-    "fraction": Case("train table.csv -t answer --held-out 1", 2, "a number in [0, 1); got '1'"),
-    "epochs": Case("train table.csv -t answer --epochs 0", 2, "a whole number from 1"),
-    "batch size": Case("train table.csv -t answer --batch-size 1.5", 2, "got '1.5'"),
-    "seed": Case(f"train table.csv -t answer --seed {2**64}", 2, "a whole number from 0"),
+    "fraction": Case(
+        "train table.csv -t answer --held-out 1",
+        2,
+        "a number from 0 up to, but not including, 1; got '1'",
+    ),
+    "epochs": Case("train table.csv -t answer --epochs 0", 2, "a whole number, at least 1; got '0'"),
+    "many epochs": Case(f"train table.csv -t answer --epochs {10**10}", 2, "at most 1,000,000,000; got"),
+    "batch size": Case("train table.csv -t answer --batch-size 1.5", 2, "at least 1; got '1.5'"),
+    "seed": Case("train table.csv -t answer --seed=-1", 2, "a whole number, at least 0; got '-1'"),
+    "large seed": Case(
+        f"train table.csv -t answer --seed {2**64}", 2, "at most 18,446,744,073,709,551,615; got"
+    ),
+    "table from standard input": Case("train - -t answer", 2, "'TABLE': it must be the name of a file, not"),
+    "model to standard output": Case("train table.csv -t answer -o -", 2, "must be the name of a file, not"),
+    "new table from standard input": Case("predict model -", 2, "'TABLE': it must be the name of a file"),
+    "model from standard input": Case("predict - table.csv", 2, "'MODEL': it must be the name of a file"),
 }
 CASES = {**TABLES, **OUTPUTS, **PREDICTIONS, **USAGE}
 
@@ -137,6 +192,12 @@ def prepared(folder: Path) -> Callable[[Case], None]:
     def prepare(case: Case) -> None:
         good = pl.read_csv(("a,b,answer\n" + GOOD).encode())
         dr.TableModel.train(good, target="answer", epochs=1).save("model")
+        prices = {
+            "price_1": [1.5, 2, 3, 4, 5, 7],
+            "size": [1, 3, 2, 5, 4, 9],
+            "price_2": [1.5, 2, 2, 3, 3, 4],
+        }
+        dr.TableModel.train(prices, target="price_2", epochs=1).save("like_target")
         dr.Network([2, 1], activations=["sigmoid"]).save("network")
         Path("damaged").write_bytes(Path("model").read_bytes()[:-20])
         content = case.content.encode() if isinstance(case.content, str) else case.content
@@ -251,6 +312,14 @@ def test_ctrl_c_before_training(
     assert state(folder) == before
 
 
+def test_ctrl_c_while_the_command_is_read(run: Run, passes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TyperGroup, "make_context", interrupted)
+    assert run("train", passes, "-t", "passed") == (130, "", "Error: Interrupted; nothing was written.\n")
+
+
 def interrupt_before(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Ctrl-C be pressed before this epoch (from 1) is finished."""
     one_more = TableTraining.__next__
@@ -280,7 +349,7 @@ def test_ctrl_c_later_saves_the_best_network(
     interrupt_before(5, monkeypatch)
     answer = run("train", passes, "-t", "passed", "--epochs", 50)
     assert answer.code == 130
-    assert "Note: Training: interrupted" in answer.err
+    assert "Note: Interrupted with 4 of 50 epochs finished; the network has the parameters" in answer.err
     assert "Model: model.safetensors" in answer.out
     monkeypatch.undo()
     os.chdir(folder)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +40,27 @@ def test_every_verb_says_what_it_does(run: Run) -> None:
     text = run("--help").out
     assert "Train a network on a table" in text
     assert "Predict the target of each row" in text
+
+
+@pytest.mark.usefixtures("wide")
+@pytest.mark.parametrize("verb", [(), ("train",), ("predict",)])
+def test_help_has_a_short_form_and_no_signs_of_its_maker(run: Run, verb: tuple[str, ...]) -> None:
+    answer = run(*verb, "-h")
+    assert answer == run(*verb, "--help")
+    assert answer.code == 0
+    for sign in ("<bool>", "{", "}", "[default: ("):
+        assert sign not in answer.out
+
+
+@pytest.mark.usefixtures("wide")
+def test_help_says_where_predictions_go(run: Run) -> None:
+    text = run("predict", "--help").out
+    assert "Usage: deltarule predict [OPTIONS] MODEL TABLE" in text
+    assert "Where to write them. [default: the screen]" in text
+
+
+def test_the_package_itself_is_the_program(folder: Path) -> None:
+    command = [sys.executable, "-W", "error", "-m", "deltarule", "train", "-h"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: python -m deltarule train" in done.stdout

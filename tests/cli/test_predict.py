@@ -87,3 +87,8 @@ def test_an_old_output_is_replaced(run: Run, classifier: Path) -> None:
     Path("out.csv").write_text("old")
     assert run("predict", classifier, "passes.csv", "-o", "out.csv").code == 0
     assert Path("out.csv").read_text().startswith("predicted_passed,")
+
+
+def test_a_dash_is_the_screen(run: Run, regressor: Path) -> None:
+    assert run("predict", regressor, "prices.csv", "-o", "-") == run("predict", regressor, "prices.csv")
+    assert not Path("-").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import shlex
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import polars as pl
 import pytest
 
 import deltarule as dr
+from deltarule.table_model.preparation import LEARNING_RATES
 from tests.cli.conftest import Run
 
 
@@ -22,14 +25,19 @@ def test_it_says_what_it_understood_and_where_the_model_is(run: Run, prices: Pat
         "one-hot: north, south",
         "missing: median",
         "Rows: 128 to learn from, 32 to watch for early stopping, 40 held out",
+        "Means, medians and missing values are those of the 128 rows to learn from.",
         "Network: 4-16-1 (tanh, identity), 97 parameters",
-        "Training: trained all 3 epochs",
+        "Loss: mean_squared_error. Optimizer: adam, learning rate 0.003, 32 rows per step.",
+        "Trained all 3 epochs; the network has the parameters it had after epoch 3, the best known. ",
+        "Its validation loss is ",
+        "It was still improving: more --epochs may help.",
         "Scores on the rows held out (40):",
         "the mean of the training rows",
         "Model: model.safetensors",
         "Next:  deltarule predict model.safetensors NEW.csv -o predictions.csv",
     ):
         assert words in answer.out
+    assert "epochs took" not in answer.out
     assert "\x1b" not in answer.out
     assert "━" not in answer.out
     assert Path("model.safetensors").is_file()
@@ -107,6 +115,8 @@ def test_without_hidden_layers_and_without_rows_set_aside(run: Run, passes: Path
     assert "Rows: 120 to learn from\n" in answer.out
     assert "Network: 1-1 (sigmoid), 2 parameters" in answer.out
     assert "held out" not in answer.out
+    assert "rows to learn from" not in answer.out
+    assert "Trained all 2 epochs. The training loss was " in answer.out
     assert dr.TableModel.load("model.safetensors").scores is None
 
 
@@ -159,23 +169,67 @@ def test_a_network_that_knows_nothing_is_called_so(run: Run, folder: Path) -> No
     rng = np.random.default_rng(0)
     pl.DataFrame(rng.normal(size=(100, 20))).write_csv("t.csv")
     answer = run("train", "t.csv", "-t", "column_0", "--validation", 0, "--epochs", 100)
-    assert "Note: On these rows the network is no better than the baseline." in answer.err
+    said = "Note: By rmse the network is no better than the baseline on these rows"
+    assert re.fullmatch(rf"{said} \([\d.]+ against [\d.]+\)\.\n", answer.err)
+
+
+def test_the_score_that_decides_is_named(run: Run, folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(60) > 0.4, "yes", "no")
+    pl.DataFrame({"x": rng.normal(size=60), "y": y}).write_csv("t.csv")
+    options = ["--hidden", "none", "--optimizer", "sgd", "--learning-rate", "1e9"]
+    answer = run("train", "t.csv", "-t", "y", *options)
+    assert re.search(r"By log loss the network .* on these rows \([\d.,e+]+ against 0\.\d{4}\)\.", answer.err)
+
+
+def test_the_baseline_of_classes_is_their_shares(run: Run, passes: Path) -> None:
+    answer = run("train", passes, "-t", "passed", "--epochs", 2)
+    said = "it gives every row the class shares of the training rows, so it always says 'yes' ("
+    assert f"The baseline does not look at the inputs: {said}" in answer.out
+
+
+def test_seconds_are_told_where_they_count(run: Run, passes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(step=0.75)
+    monkeypatch.setattr("deltarule.cli.train.time.perf_counter", lambda: next(clock))
+    assert " seconds." in run("train", passes, "-t", "passed", "--epochs", 2).out
 
 
 def test_divergence_from_the_start_saves_nothing(run: Run, prices: Path) -> None:
     answer = run("train", prices, "-t", "price", "--learning-rate", "1e200")
     assert answer.code == 1
-    assert answer.err.startswith("Error: ")
-    assert "smaller learning rate" in answer.err
+    assert answer.err == (
+        "Error: Training diverged in epoch 1: the objective is no longer finite. "
+        "Try --learning-rate 0.003, the default for adam. Nothing was saved.\n"
+    )
     assert not Path("model.safetensors").exists()
 
 
-def test_divergence_later_saves_the_best_network_with_a_note(run: Run, prices: Path) -> None:
-    options = ["--hidden", "none", "--optimizer", "sgd", "--learning-rate", 5, "--patience", 10_000]
+@pytest.mark.parametrize("held_out", [0, 0.2])
+def test_what_a_diverged_run_leaves_is_not_saved_if_it_is_useless(
+    run: Run, prices: Path, held_out: float
+) -> None:
+    options = ["--optimizer", "sgd", "--learning-rate", "1e9", "--held-out", held_out]
+    answer = run("train", prices, "-t", "price", *options)
+    assert answer.code == 1
+    first, second = answer.err.splitlines()
+    assert first.startswith("Note: Training diverged in epoch ")
+    assert first.endswith("the best known. Try --learning-rate 0.05, the default for sgd.")
+    assert second.startswith("Error: By rmse the network is no better than the baseline on these rows (")
+    assert second.endswith(" Nothing was saved.")
+    assert "Next:" not in answer.out
+    assert not Path("model.safetensors").exists()
+
+
+def test_divergence_later_saves_a_network_of_use_with_a_note(
+    run: Run, prices: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deltarule.cli.train.no_better_than_baseline", lambda scores: "")
+    monkeypatch.setitem(LEARNING_RATES, "sgd", 1.0)
+    options = ["--hidden", "none", "--optimizer", "sgd", "--learning-rate", 1.2, "--patience", 10_000]
     answer = run("train", prices, "-t", "price", "--epochs", 5000, *options)
     assert answer.code == 0
-    assert "Note: Training: stopped in epoch" in answer.err
-    assert "smaller learning rate" in answer.err
+    assert "Note: Training diverged in epoch" in answer.err
+    assert answer.err.endswith(" Try a smaller rate: --learning-rate 0.12.\n")
     assert Path("model.safetensors").is_file()
 
 

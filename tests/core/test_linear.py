@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -82,6 +85,62 @@ def test_a_singular_problem_has_the_shortest_solution() -> None:
 def test_rows_must_agree() -> None:
     with pytest.raises(dr.InputError, match="same number of rows; got 30 and 29"):
         dr.least_squares(X, Y[:-1])
+
+
+def test_only_the_ratios_of_the_weights_matter() -> None:
+    expected = dr.least_squares(X, Y, sample_weight=W).weights
+    for factor in (1e-300, 1e300):
+        found = dr.least_squares(X, Y, sample_weight=W * factor).weights
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def with_weights(w: Any) -> Any:
+    return dr.least_squares(X, Y, sample_weight=w)
+
+
+def with_basis(*basis: Any) -> Any:
+    return dr.least_squares(X, Y, basis=basis)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: with_weights([np.nan] * 30), "`sample_weight` must be finite; got nan in row 0"),
+        (lambda: with_weights([-1.0] * 30), "`sample_weight` must not be negative; got -1"),
+        (lambda: with_weights([1.0]), r"`sample_weight` must have shape \(30,\); got shape \(1,\)"),
+        (lambda: with_weights("a"), "`sample_weight` must hold numbers"),
+        (lambda: dr.least_squares(X[:, :, np.newaxis], Y), r"`X` must have shape .*; got shape \(30, 3, 1\)"),
+        (lambda: dr.least_squares([["a"]] * 30, Y), "`X` must hold numbers"),
+        (lambda: dr.least_squares([[1], [1, 2]], [1, 2]), "`X` must hold numbers"),
+        (lambda: dr.least_squares(X * np.nan, Y), "`X` must be finite; got nan in row 0, column 0"),
+        (lambda: dr.least_squares([], []), "`X` must have at least one row"),
+        (lambda: dr.least_squares(X, Y, bias="no"), "`bias` must be True or False"),
+        (lambda: dr.least_squares([0.0, 5e-324], [0.0, 1e308], bias=False), "the solution must be finite"),
+        (lambda: dr.polynomial(0), "`degree` must be at least 1; got 0"),
+        (lambda: dr.polynomial("a"), "`degree` must be a whole number"),
+        (lambda: dr.least_squares(X, Y, basis=np.sin), "`basis` must be a list"),
+        (with_basis, r"`basis` must be a list of functions .*Try dr.polynomial\(2\)"),
+        (lambda: with_basis(3), "`basis` must be a list of functions"),
+        (lambda: with_basis(lambda X: X[:2]), r"`basis\[0\]\(X\)` must have one row per row of X, 30"),
+        (lambda: with_basis(np.sin, lambda X: 1.0), r"`basis\[1\]\(X\)` must have shape"),
+        (lambda: with_basis(lambda X: np.log(X - 99)), r"`basis\[0\]\(X\)` must be finite; got nan"),
+        (lambda: with_basis(lambda X: (X + 99) ** 999), r"`basis\[0\]\(X\)` must be finite; got inf"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_in_words(call: Callable[[], Any], words: str) -> None:
+    with pytest.raises(dr.InputError, match=words):
+        call()
+
+
+@pytest.mark.parametrize("basis", [None, dr.polynomial(2)], ids=["plain", "polynomial"])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [(X[:, :2], r"`X` must have .*got shape \(30, 2\)"), (X * np.nan, "finite"), ([["a"] * 3], "numbers")],
+    ids=["columns", "nan", "text"],
+)
+def test_what_cannot_be_predicted_is_refused_in_words(values: Any, words: str, basis: Any) -> None:
+    with pytest.raises(dr.InputError, match=words):
+        dr.least_squares(X, Y, basis=basis).predict(values)
 
 
 @pytest.mark.parametrize("weights", [None, W], ids=["unweighted", "weighted"])

@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -132,8 +133,8 @@ def test_fields_are_those_of_pythons_own_reader(tmp_path: Path, records: list[li
         (bytes(range(256)), "is no CSV text"),
         (b"PK\x03\x04....", "zip archive.*Excel"),
         (b"PAR1....", "Parquet"),
-        (b"\x1f\x8b\x08", "compressed with gzip"),
-        ("a,b\n1,2\n".encode("utf-16"), "UTF-16 text; save it as UTF-8"),
+        (b"\x1f\x8b\x08", r"it is a gzip file\. Save the table as CSV"),
+        ("a,b\n1,2\n".encode("utf-16"), r"UTF-16 text\. .* in UTF-8"),
     ],
 )
 def test_errors_name_the_file_and_what_is_wrong(tmp_path: Path, content: bytes, words: str) -> None:
@@ -161,7 +162,7 @@ def test_missing_file_suggests_a_neighbor(tmp_path: Path) -> None:
 def test_missing_folder_and_folder_instead_of_file(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="There is no file"):
         read_table(tmp_path / "none" / "data.csv")
-    with pytest.raises(TableError, match="cannot be read: is a directory"):
+    with pytest.raises(TableError, match="cannot be read: it is a folder"):
         read_table(tmp_path)
 
 
@@ -209,3 +210,11 @@ def test_a_frame_that_is_none_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="no folder"):
         write_table({"a": [1]}, tmp_path / "none" / "out.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", [None, 3, ["a"]])
+def test_what_is_no_path_can_be_neither_written_nor_read(path: Any) -> None:
+    with pytest.raises(TableError, match=r"A path must be text or a pathlib\.Path; got"):
+        write_table({"a": [1]}, path)
+    with pytest.raises(TableError, match=r"A path must be text or a pathlib\.Path; got"):
+        read_table(path)

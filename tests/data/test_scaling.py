@@ -119,7 +119,12 @@ def test_stored_numbers_are_checked(stored: dict[str, object], words: str) -> No
         (np.empty((0, 2)), {}, "at least one row"),
         ([[1.0], [np.nan]], {}, "finite; got nan in row 1, column 0"),
         ([[1.0], [2.0]], {"ddof": 2}, "`ddof`.*got 2.*total weight 2"),
-        ([[1.0], [2.0]], {"ddof": -1}, "`ddof`"),
+        ([[1.0], [2.0]], {"ddof": -1}, r"`ddof` must lie in \[0, inf\); got -1"),
+        ([[1.0], [2.0]], {"ddof": "a"}, "`ddof` must be a finite number; got 'a'"),
+        ([["a"], ["b"]], {}, "`X` must hold numbers; got could not convert"),
+        ([[1.0], [2.0, 3.0]], {}, "`X` must hold numbers"),
+        ([[1j], [2.0]], {}, "`X` must hold numbers; got values of dtype complex128"),
+        ([[1.0], [2.0]], {"sample_weight": "a"}, "`sample_weight` must hold numbers"),
         ([[1.0], [2.0]], {"sample_weight": [1.0]}, r"`sample_weight` must have the shape \(2,\)"),
         ([[1.0], [2.0]], {"sample_weight": [0.0, 0.0]}, "not all zero"),
         ([[1.0], [2.0]], {"sample_weight": [1.0, -1.0]}, "not negative"),
@@ -128,3 +133,26 @@ def test_stored_numbers_are_checked(stored: dict[str, object], words: str) -> No
 def test_errors_say_what_is_wrong(X: object, settings: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         Standardizer.fit(X, **settings)
+
+
+@pytest.mark.parametrize("way", ["transform", "inverse"])
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (np.ones((3, 1)), r"`X` must have shape \(n, 2\), as in `fit`; got shape \(3, 1\)"),
+        (np.ones((3, 3)), r"got shape \(3, 3\)"),
+        ([1.0, 2.0], r"got shape \(2,\)"),
+        ([["a", "b"]], "`X` must hold numbers"),
+        ([[1j, 2.0]], "`X` must hold numbers"),
+    ],
+)
+def test_other_columns_than_those_of_the_fit_are_refused(way: str, X: object, words: str) -> None:
+    scaler = Standardizer.fit([[1.0, 10.0], [2.0, 30.0]])
+    with pytest.raises(InputError, match=words):
+        getattr(scaler, way)(X)
+
+
+def test_numbers_that_are_not_finite_pass() -> None:
+    """What a diverged network predicts is shown as it is."""
+    scaler = Standardizer.fit([[1.0], [3.0]])
+    np.testing.assert_array_equal(scaler.inverse([[np.nan], [np.inf]]), [[np.nan], [np.inf]])

@@ -257,7 +257,14 @@ def test_numbers_may_come_as_text_or_booleans() -> None:
             {"age": [1.0], "job": ["clerk"], "smoker": [True]},
             r"lacks the column 'rank', which the model was trained on",
         ),
-        ({"age": [1.0], "rnak": [1]}, r"lacks the 3 columns 'rank', 'job', 'smoker'.*Did you mean 'rnak'\?"),
+        (
+            {"age": [1.0], "job": ["clerk"], "smoker": [True], "rnak": [1]},
+            r"lacks the column 'rank'.*Did you mean 'rnak'\?",
+        ),
+        (
+            {"age": [1.0], "rnak": [1]},
+            r"lacks the 3 columns 'rank', 'job', 'smoker'.*Is it the right table\?",
+        ),
         (PEOPLE | {"rank": ["1", "two"] * 15}, "'rank' must hold numbers; got 'two' in row 2"),
         (PEOPLE | {"rank": [1, float("inf")] * 15}, "'rank' must hold finite numbers; got inf in row 2"),
         (PEOPLE | {"rank": [datetime.date(2020, 1, 1)] * 30}, "'rank' must hold numbers; got the type date"),

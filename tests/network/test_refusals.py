@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -36,3 +38,10 @@ def test_optimizers_with_a_rate_per_layer_are_values(make: type[dr.SGD] | type[d
     assert hash(record) == hash(make((0.1, 0.2)))
     assert record.learning_rate == (0.1, 0.2)
     assert make(np.float32(0.5)).learning_rate == 0.5
+
+
+def test_train_and_training_have_the_same_arguments() -> None:
+    train, training = (
+        inspect.signature(method).parameters for method in (dr.Network.train, dr.Network.training)
+    )
+    assert dict(train) == dict(training)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
 from deltarule import plots
 from deltarule.core.activations import ACTIVATIONS, Activation
-from deltarule.core.architecture import Architecture
 from deltarule.errors import InputError
+from deltarule.network import Network
 from deltarule.training.reports import EpochReport, History, Stop
 
 
@@ -122,6 +123,32 @@ def test_what_was_not_recorded_is_refused() -> None:
     assert plt.get_fignums() == []
 
 
+def test_a_network_is_no_history() -> None:
+    with pytest.raises(
+        InputError, match=r"must be a History; got a Network\. Pass what net\.train returned\."
+    ):
+        plots.learning_curves(network((2, 1)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_the_title_fits_a_small_panel(layout: Literal["constrained"] | None) -> None:
+    figure = Figure(figsize=(8, 3.2), layout=layout)
+    ax = figure.subplots(1, 2)[0]
+    run = history([3.0, 2.0], [2.0, 3.0])
+    run.stop = Stop("early_stopping", "stopped early after epoch 2: no improvement (best 2); it has the best")
+    plots.learning_curves(run, ax=ax)
+    assert ax.get_title() == "Stopped early after epoch 2"
+    run.stop = Stop(
+        "tolerance", "stopped after epoch 2: the training loss changed by 0.012, less than tol=0.1"
+    )
+    plots.learning_curves(run, ax=ax)
+    drawn(ax)
+    assert ax.get_title().endswith("less than tol=0.1")
+    title = ax.title.get_window_extent()
+    assert title.x0 >= 0
+    assert title.y1 <= figure.bbox.y1
+
+
 def test_without_axes_there_is_one_new_figure() -> None:
     ax = plots.learning_curves(history([1.0, 0.5]))
     assert plt.get_fignums() == [1]
@@ -131,14 +158,8 @@ def test_without_axes_there_is_one_new_figure() -> None:
 # Network
 
 
-class Net:
-    """As much of a network as is drawn."""
-
-    def __init__(self, widths: tuple[int, ...], bias: bool = True) -> None:
-        acts = (ACTIVATIONS["tanh"],) * (len(widths) - 2) + (ACTIVATIONS["identity"],)
-        self.architecture = Architecture(widths, acts, bias)
-        self.theta = np.random.default_rng(0).normal(size=self.architecture.n_parameters)
-        self.weights, self.biases = self.architecture.views(self.theta)
+def network(widths: tuple[int, ...], bias: bool = True) -> Network:
+    return Network(widths, ["tanh"] * (len(widths) - 2) + ["identity"], bias=bias)
 
 
 def collections(ax: Axes) -> list[LineCollection]:
@@ -146,7 +167,7 @@ def collections(ax: Axes) -> list[LineCollection]:
 
 
 def test_each_weight_is_a_line(ax: Axes) -> None:
-    net = Net((3, 2, 1), bias=False)
+    net = network((3, 2, 1), bias=False)
     net.weights[0][:] = [[1.0, -2.0], [0.5, 0.0], [-0.25, 1.0]]
     net.weights[1][:] = [[4.0], [-4.0]]
     plots.network_diagram(net, ax)
@@ -168,18 +189,18 @@ def test_each_weight_is_a_line(ax: Axes) -> None:
 
 
 def test_biases_are_lines_from_a_one(ax: Axes) -> None:
-    plots.network_diagram(Net((3, 2, 1)), ax)
+    plots.network_diagram(network((3, 2, 1)), ax)
     assert [text.get_text() for text in ax.texts].count("1") == 2
     assert sum(len(c.get_segments()) for c in collections(ax)) == 3 * 2 + 2 + 2 + 1
 
 
 def test_biases_can_be_left_out(ax: Axes) -> None:
-    plots.network_diagram(Net((3, 2, 1)), ax, biases=False)
+    plots.network_diagram(network((3, 2, 1)), ax, biases=False)
     assert sum(len(c.get_segments()) for c in collections(ax)) == 3 * 2 + 2
 
 
 def test_large_layers_are_shortened(ax: Axes) -> None:
-    plots.network_diagram(Net((784, 32, 10)), ax, max_units=5, biases=False)
+    plots.network_diagram(network((784, 32, 10)), ax, max_units=5, biases=False)
     drawn(ax)
     assert sum(len(c.get_segments()) for c in collections(ax)) == 25 + 25
     texts = [text.get_text() for text in ax.texts]
@@ -188,14 +209,35 @@ def test_large_layers_are_shortened(ax: Axes) -> None:
 
 
 def test_names_are_written_as_they_are(ax: Axes) -> None:
-    plots.network_diagram(Net((2, 1)), ax, input_names=["cost $", "$_{"], output_names=["größer"])
+    plots.network_diagram(network((2, 1)), ax, input_names=["cost $", "$_{"], output_names=["größer"])
     drawn(ax)
     assert {"cost $", "$_{", "größer"} <= {text.get_text() for text in ax.texts}
 
 
+@pytest.mark.parametrize("layout", [None, "constrained"])
+@pytest.mark.parametrize("size", [(8.0, 3.2), (10.0, 4.0), (14.0, 6.0)])
+def test_labels_and_legend_are_clear_of_units_and_neighbors(
+    layout: Literal["constrained"] | None, size: tuple[float, float]
+) -> None:
+    figure = Figure(figsize=size, layout=layout)
+    left, right = figure.subplots(1, 2)
+    plots.network_diagram(network((4, 10, 3)), left)
+    plots.learning_curves(history([3.0, 2.0]), ax=right)
+    drawn(left)
+    labels = [text.get_window_extent() for text in left.texts[-3:]]
+    lowest = min(c.get_window_extent().y0 for c in left.collections if isinstance(c, PathCollection))
+    legend, neighbor = left.get_legend().get_window_extent(), right.get_tightbbox()
+    assert neighbor is not None
+    assert max(label.y1 for label in labels) < lowest
+    assert min(label.y0 for label in labels) > legend.y1
+    assert all(a.x1 < b.x0 for a, b in itertools.pairwise(labels))
+    assert legend.y0 >= 0
+    assert max(legend.x1, *(text.get_window_extent().x1 for text in left.texts)) < neighbor.x0
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
 def test_networks_without_a_largest_weight(ax: Axes, value: float) -> None:
-    net = Net((2, 2, 1))
+    net = network((2, 2, 1))
     net.theta[:] = value
     plots.network_diagram(net, ax)
     drawn(ax)
@@ -203,9 +245,9 @@ def test_networks_without_a_largest_weight(ax: Axes, value: float) -> None:
 
 def test_wrong_names_and_sizes_are_refused() -> None:
     with pytest.raises(InputError, match="`input_names` must have 2 entries, one per unit; got 1"):
-        plots.network_diagram(Net((2, 1)), input_names=["a"])
+        plots.network_diagram(network((2, 1)), input_names=["a"])
     with pytest.raises(InputError, match="`max_units` must be at least 2; got 1"):
-        plots.network_diagram(Net((2, 1)), max_units=1)
+        plots.network_diagram(network((2, 1)), max_units=1)
 
 
 # Activations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,33 @@ SAVE_A_MODEL = """
 import deltarule as dr
 dr.Network([2, 1], activations=["identity"]).save("model.safetensors")
 """
-BEFORE = {"model_file.md": SAVE_A_MODEL}
+BEFORE = {
+    "model_file.md": SAVE_A_MODEL,
+    "quick_start.md": "import matplotlib; matplotlib.use('agg')\n",  # no windows
+}
+BLOCK = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", flags=re.MULTILINE | re.DOTALL)
+END_OF_BLOCK = "--- end of block ---\n"
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+ROUNDING_ERROR = "worst entry"
 
 
 @pytest.mark.parametrize("page", ["quick_start.md", "model_file.md"])
 def test_page_runs_from_top_to_bottom(page: str, tmp_path: Path) -> None:
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    blocks = BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
     assert blocks
-    python("\n".join([BEFORE.get(page, ""), *blocks]), cwd=tmp_path)
+    code = [f"{block}print({END_OF_BLOCK!r}, end='')\n" for block, _ in blocks]
+    printed = python("".join([BEFORE.get(page, ""), *code]), cwd=tmp_path).split(END_OF_BLOCK)
+    for (_, shown), output in zip(blocks, printed, strict=False):
+        if shown:
+            assert_alike(shown, output)
+
+
+def assert_alike(shown: str, printed: str) -> None:
+    """Compare words exactly, and numbers, whose last bits may differ between machines, to ten percent."""
+    for expected, line in zip_longest(shown.splitlines(), printed.splitlines(), fillvalue=""):
+        if ROUNDING_ERROR not in expected:
+            assert NUMBER.sub("#", line) == NUMBER.sub("#", expected)
+            numbers = [float(number) for number in NUMBER.findall(expected)]
+            assert [float(number) for number in NUMBER.findall(line)] == pytest.approx(
+                numbers, rel=0.1, abs=1e-6
+            )

@@ -57,9 +57,13 @@ def test_command_line_example(folder: Path) -> None:
     assert len(lines) == 3
     scripts = sysconfig.get_path("scripts")
     path = f"{scripts}{os.pathsep}{os.environ['PATH']}"
+    for name in ("model.safetensors", "predictions.csv"):
+        (folder / "demo" / name).unlink()
+    before = set(folder.iterdir())
     for line in lines:
         run("sh", "-c", line, cwd=folder, env={"PATH": path, "PYTHONWARNINGS": "error"})
-    assert (folder / "predictions.csv").read_text(encoding="utf-8").count("\n") > 1
+    assert set(folder.iterdir()) == before
+    assert (folder / "demo" / "predictions.csv").read_text(encoding="utf-8").count("\n") > 1
 
 
 def test_pictures_exist() -> None:

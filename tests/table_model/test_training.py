@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,13 @@ import deltarule as dr
 from deltarule.errors import DeltaruleWarning, InputError, TableError, UnseenCategoryWarning
 from deltarule.table_model import TableModel
 from tests.table_model.support import exams, flowers, rents
+
+
+def test_train_and_training_take_the_same_arguments() -> None:
+    """`train` hands all of them on, whatever they are."""
+    train, training = (inspect.signature(method) for method in (TableModel.train, TableModel.training))
+    assert train.parameters == training.parameters
+
 
 # -- real and made tables -----------------------------------------------------------------------------------
 

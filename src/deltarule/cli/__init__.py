@@ -5,6 +5,9 @@ program.py     the program: its verbs, --version
 train.py       from a table to a model file
 predict.py     from a model file and a table to predictions
 parameters.py  what a word on the command line may be: names, widths, fractions
-display.py     what is shown: columns, progress, scores
+display.py     how it speaks: sentences, notes, errors, the progress bar
+summary.py     what `train` tells of its model: columns, rows, network, scores
+ending.py      why training ended, and what to try
+help_pages.py  what --help looks like
 failures.py    how it fails: one sentence on stderr, exit code 1, 2 or 130
 """

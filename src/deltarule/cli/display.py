@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -17,10 +19,18 @@ from deltarule.training.reports import EpochReport
 WIDTH_OF_A_FILE = 100
 
 
+class Screen(Console):
+    """A rich console that does not end the program where nobody reads; `show` knows what to do."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave the failure to the caller."""
+        raise BrokenPipeError
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return the terminal, or the file or pipe that stands in for it."""
     width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDTH_OF_A_FILE
-    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+    return Screen(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
 def plain(text: str) -> str:
@@ -47,9 +57,23 @@ def error(text: str) -> None:
     _print(Text.assemble(("Error:", "bold red"), " ", plain(text)), stderr=True)
 
 
+def show(what: RenderableType, *, stderr: bool = False, soft_wrap: bool = False) -> None:
+    """Print something; once whoever reads has enough, as `head` does, all the rest goes nowhere."""
+    try:
+        console(stderr=stderr).print(what, soft_wrap=soft_wrap)
+    except BrokenPipeError:
+        mute(sys.stderr if stderr else sys.stdout)
+
+
+def mute(stream: TextIO) -> None:
+    """Let everything that is still to be written to this stream go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 def _print(text: Text, stderr: bool) -> None:
-    screen = console(stderr=stderr)
-    screen.print(text, soft_wrap=not screen.is_terminal)
+    show(text, stderr=stderr, soft_wrap=not console(stderr=stderr).is_terminal)
 
 
 @contextmanager

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from deltarule.cli.display import error
+from deltarule.cli.display import error, mute
+from deltarule.cli.help_pages import HelpPages
 from deltarule.errors import DeltaruleError
 
 RUNTIME, USAGE, INTERRUPTED = 1, 2, 130
@@ -24,7 +28,7 @@ TRACEBACK = "DELTARULE_TRACEBACK"
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer brings its own click and does not name this class
 
 
-class Program(TyperGroup):
+class Program(HelpPages, TyperGroup):
     """The group of all verbs, with our way of failing."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -43,6 +47,10 @@ class Program(TyperGroup):
             code = USAGE
         sys.exit(code)
 
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the command line; Ctrl-C is answered here too."""
+        return guarded(lambda: super(Program, self).make_context(*args, **extra))
+
     def invoke(self, ctx: Any) -> Any:
         """Run the verb; what goes wrong while it runs is answered here."""
         return guarded(lambda: super(Program, self).invoke(ctx))
@@ -53,12 +61,14 @@ def guarded(run: Callable[[], Any]) -> Any:
     try:
         return run()
     except DeltaruleError as refused:
-        error(str(refused))
+        error(with_options(str(refused)))
     except KeyboardInterrupt:
+        ignore_interrupts()
         error("Interrupted; nothing was written.")
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # whoever read our output has enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        mute(sys.stdout)
+        raise typer.Exit from None
     except MemoryError:
         error("There is not enough memory for this table and this network. Try fewer columns or units.")
     except (typer.Exit, typer.Abort, _UsageError):
@@ -69,6 +79,21 @@ def guarded(run: Callable[[], Any]) -> Any:
         what = f"{type(bug).__name__}: {bug}"
         error(f"This should not have happened ({what}). {TRACEBACK}=1 shows where; please report it.")
     raise typer.Exit(RUNTIME)
+
+
+def with_options(text: str) -> str:
+    """Return a sentence of the library with its arguments as options.
+
+    >>> with_options("Leave it out of `numeric`.")
+    'Leave it out of --numeric.'
+    """
+    return re.sub("`([a-z_]+)`", lambda name: f"--{name[1].replace('_', '-')}", text)
+
+
+def ignore_interrupts() -> None:
+    """From here on Ctrl-C does nothing: the end is near, and what is being written shall be whole."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _force_no_colors() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 try:
     from deltarule.cli.program import app
 except KeyboardInterrupt:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would kill the program on its way out
     print("Error: Interrupted; nothing was written.", file=sys.stderr)
     sys.exit(130)
 

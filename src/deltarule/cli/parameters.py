@@ -5,26 +5,26 @@ Each function takes the text as typed and returns its value; typer shows why it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import typer
 
 from deltarule.core.activations import ACTIVATIONS
-from deltarule.core.arrays import POSITIVE, Interval, require_choice
+from deltarule.core.arrays import POSITIVE, Interval, require_number
 from deltarule.core.losses import LOSSES
 from deltarule.core.optimizers import OPTIMIZERS
 from deltarule.data.batches import MAX_SEED
 from deltarule.data.columns import number_or_none
 from deltarule.data.targets import TASKS
-from deltarule.errors import InputError, message
+from deltarule.errors import InputError, closest, message
 from deltarule.registry import Registry
 
 FRACTION = Interval(low=0.0, high=1.0, closed_low=True)
 NO_HIDDEN_LAYER = "none"
 MAX_COUNT = 10**9
+MOST_DIGITS = 30
 
 Value = TypeVar("Value")
 
@@ -53,13 +53,12 @@ def optimizer(text: str) -> str:
 
 def loss(text: str) -> str:
     """The name of a loss, or "auto"."""
-    return text if text == "auto" else _name(LOSSES, text)
+    return _name(LOSSES, text, "auto")
 
 
 def task(text: str) -> str:
     """The name of a task, or "auto"."""
-    require_choice("task", text, ("auto", *TASKS))
-    return text
+    return _one_of("task", text, ("auto", *TASKS), {})
 
 
 def widths(text: str) -> tuple[int, ...]:
@@ -78,12 +77,12 @@ def widths(text: str) -> tuple[int, ...]:
 
 def fraction(text: str) -> float:
     """A number from 0 up to, but not including, 1."""
-    return _number(text, FRACTION)
+    return _number(text, FRACTION, "from 0 up to, but not including, 1")
 
 
 def rate(text: str) -> float:
     """A positive number."""
-    return _number(text, POSITIVE)
+    return _number(text, POSITIVE, "above 0")
 
 
 def count(text: str) -> int:
@@ -111,21 +110,41 @@ def columns(given: Sequence[str], known: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def _name(registry: Registry[Any], text: str) -> str:
-    found: str = registry.find(text).name
-    return found
+def file_name(text: str) -> Path:
+    """The name of a file; "-" is none here."""
+    if text == "-":
+        asked = "it must be the name of a file, not of standard input or output"
+        raise InputError(message(asked, found=repr(text)))
+    return Path(text)
 
 
-def _number(text: str, allowed: Interval) -> float:
-    number = number_or_none(text)
-    if number is None or not isfinite(number) or not allowed.holds(np.array([number]))[0]:
-        raise InputError(message(f"it must be a number in {allowed}", found=repr(text)))
-    return number
+def _name(registry: Registry[Any], text: str, *more: str) -> str:
+    aliases = {alias: name for name in registry for alias in registry.aliases(name)}
+    return _one_of(registry.kind, text, (*more, *registry), aliases)
+
+
+def _one_of(kind: str, text: str, names: Sequence[str], aliases: Mapping[str, str]) -> str:
+    """Return one of the names, or the one that an alias stands for."""
+    if text in names or text in aliases:
+        return aliases.get(text, text)
+    near = closest(text, (*names, *aliases)) or ""
+    meant = f" ({aliases[near]})" if near in aliases else ""
+    hint = f" Did you mean {near!r}{meant}?" if near else ""
+    raise InputError(f"there is no {kind} {text!r}.{hint} Allowed: {', '.join(names)}.")
+
+
+def _number(text: str, allowed: Interval, in_words: str) -> float:
+    try:
+        return require_number("it", number_or_none(text), allowed)
+    except InputError:
+        raise InputError(message(f"it must be a number {in_words}", found=repr(text))) from None
 
 
 def _whole(text: str, minimum: int, maximum: int) -> int:
     digits = text.strip()
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 30 and minimum <= int(digits) <= maximum):
-        asked = f"it must be a whole number from {minimum} to {maximum}"
-        raise InputError(message(asked, found=repr(text)))
+    whole = digits.isascii() and digits.isdigit()
+    if whole and (len(digits) > MOST_DIGITS or int(digits) > maximum):
+        raise InputError(message(f"it must be at most {maximum:,}", found=repr(text)))
+    if not whole or int(digits) < minimum:
+        raise InputError(message(f"it must be a whole number, at least {minimum}", found=repr(text)))
     return int(digits)

@@ -8,31 +8,43 @@ from typing import Annotated, Any
 
 import typer
 
+from deltarule.cli import parameters
 from deltarule.cli.display import say, warnings_as_notes
 from deltarule.data.tables import to_csv
 from deltarule.errors import TableError, message
 from deltarule.storage.atomic import quoted, require_writable, write_bytes
 from deltarule.table_model import TableModel
 
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file, made by deltarule train.")]
-TableFile = Annotated[
-    Path, typer.Argument(metavar="TABLE", help="CSV file with the columns the model was trained on.")
-]
+SCREEN = Path("-")
+
+
+def _file(metavar: str, help: str) -> Any:
+    return typer.Argument(metavar=metavar, help=help, callback=parameters.parser(parameters.file_name))
+
+
+ModelPath = Annotated[Path, _file("MODEL", "Model file, made by deltarule train.")]
+TableFile = Annotated[Path, _file("TABLE", "CSV file with the columns the model was trained on.")]
 Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Where to write them.", show_default="to the screen"),
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help=r"Where to write them. [dim]\[default: the screen][/]",
+        show_default=False,
+    ),
 ]
 
 
-def predict(model: ModelPath, table: TableFile, output: Output = None) -> None:
+def predict(model: ModelPath, table: TableFile, output: Output = SCREEN) -> None:
     """Predict the target of each row: the value, or the class and the probabilities of all classes."""
     with warnings_as_notes():
-        if output is not None:
+        if output != SCREEN:
             _require_output(output, model, table)
         loaded = TableModel.load(model)
         predictions = columns(loaded, table)
         data = to_csv(predictions)
-        if output is None:
+        if output == SCREEN:
             sys.stdout.flush()
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()

@@ -8,10 +8,17 @@ import typer
 
 from deltarule import __version__
 from deltarule.cli.failures import USAGE, Program
+from deltarule.cli.help_pages import Verb
 from deltarule.cli.predict import predict
 from deltarule.cli.train import train
 
-app = typer.Typer(cls=Program, name="deltarule", rich_markup_mode="rich", pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Program,
+    name="deltarule",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def _version(wanted: bool) -> None:
@@ -33,5 +40,5 @@ def deltarule(ctx: typer.Context, version: Version = False) -> None:
         raise typer.Exit(USAGE)
 
 
-app.command()(train)
-app.command()(predict)
+app.command(cls=Verb)(train)
+app.command(cls=Verb)(predict)

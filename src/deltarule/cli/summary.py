@@ -10,9 +10,9 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from deltarule.cli.display import console, plain, say
+from deltarule.cli.display import plain, say, show
 from deltarule.data.columns import listed, shown
-from deltarule.data.treatments import NumericColumn, Treatment
+from deltarule.data.treatments import CategoricalColumn, NumericColumn, Treatment
 from deltarule.table_model import Scores, TableModel, TableTraining
 
 MANY_COLUMNS = 24
@@ -36,13 +36,16 @@ def show_columns(training: TableTraining, exclude: Sequence[str]) -> None:
     screen.add_column("inputs", justify="right")
     for line in lines[:MOST_LINES]:
         screen.add_row(*map(plain, line))
-    console().print(screen)
+    show(screen)
     if len(lines) > MOST_LINES:
         say(f"... and {len(lines) - MOST_LINES} more columns.")
+    rows, columns = training.model.rows, training.model.inputs.columns
+    if rows.train < training.table.n_rows and any(map(_is_measured, columns)):
+        say(f"Means, medians and missing values are those of the {rows.train:,} rows to learn from.")
 
 
 def show_plan(training: TableTraining) -> None:
-    """Print how many rows serve for what, and the network."""
+    """Print how many rows serve for what, the network, and how it is trained."""
     rows, network = training.model.rows, training.model.network
     parts = [f"{rows.train:,} to learn from"]
     parts += [f"{rows.validation:,} to watch for early stopping"] if rows.validation else []
@@ -53,6 +56,10 @@ def show_plan(training: TableTraining) -> None:
     widths = "-".join(map(str, architecture.widths))
     names = ", ".join(activation.name for activation in architecture.activations)
     say(f"Network: {widths} ({names}), {architecture.n_parameters:,} parameters")
+    job = training.job
+    size = min(job.plan.batch_size or rows.train, rows.train)
+    steps = f"learning rate {job.learning_rate:g}, {size:,} rows per step"
+    say(f"Loss: {job.objective.loss.name}. Optimizer: {job.optimizer.name}, {steps}.")
 
 
 def show_scores(model: TableModel, scores: Scores) -> None:
@@ -63,40 +70,43 @@ def show_scores(model: TableModel, scores: Scores) -> None:
     table.add_column("baseline", justify="right")
     for name, value in scores.network.items():
         table.add_row(name.replace("_", " "), number(value), number(scores.baseline[name]))
-    console().print(table)
+    show(table)
     say(f"The baseline does not look at the inputs: {baseline_in_words(model)}.")
 
 
-def better_than_baseline(scores: Scores) -> bool:
-    """Say whether the network has the lower log loss, or the lower root of the mean squared error."""
+def no_better_than_baseline(scores: Scores) -> str:
+    """Say by which number the network is no better than the baseline; nothing where it is better."""
     name = "log_loss" if "log_loss" in scores.network else "rmse"
-    return scores.network[name] < scores.baseline[name]
+    network, baseline = scores.network[name], scores.baseline[name]
+    if network < baseline:
+        return ""
+    numbers = f"{number(network)} against {number(baseline)}"
+    return (
+        f"By {name.replace('_', ' ')} the network is no better than the baseline on these rows ({numbers})."
+    )
 
 
 def baseline_in_words(model: TableModel) -> str:
-    """Say what the best constant prediction is.
-
-    It is the mean of the training rows, or their most frequent class with all shares as probabilities.
-    """
+    """Say what the best constant prediction is: the mean of the training rows, or their class shares."""
     constant, target = model.fitted.baseline[np.newaxis], model.target
     if target.task == "regression":
         return f"it always says {number(float(target.decode(constant)[0]))}, the mean of the training rows"
     share = float(target.probabilities(constant).max())
-    label = target.decode(constant).tolist()[0]
-    return f"it always says {shown(label)}, the most frequent class ({share:.1%} of the training rows)"
+    always = f"so it always says {shown(target.decode(constant).tolist()[0])} ({share:.1%})"
+    return f"it gives every row the class shares of the training rows, {always}"
 
 
 def number(value: float) -> str:
-    """Return a number with about four digits.
+    """Return a number with four significant digits, or with all digits before the point if it has more.
 
-    >>> number(0.123456), number(-0.00039), number(56353.2), number(1.5e9), number(float("nan"))
-    ('0.1235', '-0.0004', '56,353', '1.5e+09', '-')
+    >>> number(0.8), number(-0.00039), number(56353.2), number(1.5e9), number(float("nan"))
+    ('0.8000', '-0.0003900', '56,353', '1.500e+09', '-')
     """
     if not math.isfinite(value):
         return "-"
-    if 1e3 <= abs(value) < 1e9:
+    if 1e3 <= abs(float(f"{value:.4g}")) < 1e9:
         return f"{value:,.0f}"
-    return f"{round(value, 4) if 1e-4 <= abs(value) < 1 else value:.4g}"
+    return f"{value:#.4g}"
 
 
 def _lines(columns: Sequence[Treatment]) -> Iterator[Line]:
@@ -118,3 +128,9 @@ def _lines(columns: Sequence[Treatment]) -> Iterator[Line]:
 
 def _is_plain_number(column: Treatment) -> bool:
     return isinstance(column, NumericColumn) and column.n_missing == 0
+
+
+def _is_measured(column: Treatment) -> bool:
+    """Say whether what is told of the column counts or averages rows."""
+    with_missing = isinstance(column, CategoricalColumn) and column.n_missing > 0
+    return with_missing or isinstance(column, NumericColumn)

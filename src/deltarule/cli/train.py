@@ -10,21 +10,22 @@ from typing import Annotated, Any
 
 import typer
 
-from deltarule.cli import parameters
+from deltarule.cli import ending, parameters
 from deltarule.cli.display import error, note, progress, say, warnings_as_notes
-from deltarule.cli.failures import INTERRUPTED, RUNTIME
-from deltarule.cli.summary import better_than_baseline, show_columns, show_plan, show_scores
+from deltarule.cli.failures import INTERRUPTED, RUNTIME, ignore_interrupts
+from deltarule.cli.summary import no_better_than_baseline, show_columns, show_plan, show_scores
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.losses import LOSSES
 from deltarule.core.optimizers import OPTIMIZERS
+from deltarule.data.columns import Table
 from deltarule.data.tables import read_table
 from deltarule.data.targets import TASKS
-from deltarule.errors import ModelFileError, message
+from deltarule.errors import ModelFileError, TableError, message
 from deltarule.storage.atomic import in_words, quoted, require_writable
 from deltarule.table_model import TableModel, TableTraining
 from deltarule.table_model.preparation import LEARNING_RATES
-from deltarule.training.reports import Stop
-from deltarule.training.stopping import EarlyStopping
+from deltarule.training.reports import StopKind
+from deltarule.training.stopping import EarlyStopping, plural
 
 TABLE, NETWORK, TRAINING, OPTIONS = "Table", "Network", "Training", "Options"
 RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
@@ -54,7 +55,11 @@ def _name(panel: str, help: str, names: Iterable[str], parser: Any) -> Any:
 
 TableFile = Annotated[
     Path,
-    typer.Argument(help="CSV file; its first line names the columns.", metavar="TABLE"),
+    typer.Argument(
+        help="CSV file; its first line names the columns.",
+        metavar="TABLE",
+        callback=parameters.parser(parameters.file_name),
+    ),
 ]
 Target = Annotated[str, _option("--target", "-t", panel=TABLE, help="The column to predict.", metavar="NAME")]
 Task = Annotated[str, _name(TABLE, "", ("auto", *TASKS), parameters.task)]
@@ -62,7 +67,7 @@ Exclude = Annotated[list[str] | None, _columns("Columns to leave out.")]
 Categorical = Annotated[list[str] | None, _columns("Columns to use as categories.")]
 Numeric = Annotated[list[str] | None, _columns("Columns to use as numbers.")]
 HeldOut = Annotated[float, _part("Share of the rows kept for scores.")]
-Watched = Annotated[float, _part("Share of the rest watched.")]
+Watched = Annotated[float, _part("Share of the remaining rows, watched to stop in time.")]
 Hidden = Annotated[
     Any,
     _option(panel=NETWORK, help="Widths of the hidden layers.", parser=parameters.widths, metavar="N,N|none"),
@@ -81,13 +86,21 @@ LearningRate = Annotated[
     ),
 ]
 BatchSize = Annotated[Any, _count("Rows per step.")]
-Epochs = Annotated[Any, _count("Passes at most.")]
-Patience = Annotated[Any, _count("Epochs to wait for a better one.")]
+Epochs = Annotated[Any, _count("Passes over the rows, at most.")]
+Patience = Annotated[Any, _count("Epochs without improvement before stopping.")]
 Seed = Annotated[
-    Any, _option(panel=TRAINING, help="Of all random choices.", parser=parameters.seed, metavar="N")
+    Any, _option(panel=TRAINING, help="Seed of all random choices.", parser=parameters.seed, metavar="N")
 ]
 Output = Annotated[
-    Path, _option("--output", "-o", panel=OPTIONS, help="Where the model goes.", metavar="FILE")
+    Path,
+    _option(
+        "--output",
+        "-o",
+        panel=OPTIONS,
+        help="Where the model goes.",
+        parser=parameters.file_name,
+        metavar="FILE",
+    ),
 ]
 
 
@@ -117,6 +130,8 @@ def train(
         frame = read_table(table)
         names = frame.columns
         left_out = parameters.columns(exclude or (), names)
+        if target in left_out:
+            raise TableError(f"The target {target!r} cannot be left out.")
         training = TableModel.training(
             frame,
             target=target,
@@ -141,8 +156,8 @@ def train(
         show_columns(training, left_out)
         show_plan(training)
         stop = _run(training, epochs)
-        _save(training, output)
-    if stop.kind == "interrupted":
+        _save(training, output, stop)
+    if stop == "interrupted":
         raise typer.Exit(INTERRUPTED)
 
 
@@ -163,7 +178,7 @@ def _require_output(output: Path) -> None:
         raise ModelFileError(message(asked, hint=other))
 
 
-def _run(training: TableTraining, epochs: int) -> Stop:
+def _run(training: TableTraining, epochs: int) -> StopKind:
     """Train with a live bar, tell why it ended, and refuse to go on if nothing was learned."""
     start = time.perf_counter()
     try:
@@ -171,25 +186,37 @@ def _run(training: TableTraining, epochs: int) -> Stop:
             for report in training:
                 show(report)
     except KeyboardInterrupt:
+        ignore_interrupts()
         training.interrupt()
-    history = training.history
-    stop = history.stop or Stop("interrupted", "interrupted")
-    reason = f"Training: {stop.message}."
+    ignore_interrupts()
+    seconds, history = time.perf_counter() - start, training.history
+    kind = history.stop.kind if history.stop is not None else "interrupted"
+    reason = ending.in_words(history, training.job)
     if not history.epochs or history.restored_epoch == 0:
         error(f"{reason} Nothing was saved.")
-        raise typer.Exit(INTERRUPTED if stop.kind == "interrupted" else RUNTIME)
-    (note if stop.kind in ("interrupted", "diverged") else say)(reason)
-    say(f"{len(history.epochs)} epochs took {time.perf_counter() - start:.1f} seconds.")
-    return stop
+        raise typer.Exit(INTERRUPTED if kind == "interrupted" else RUNTIME)
+    (note if kind in ("interrupted", "diverged") else say)(reason)
+    if seconds >= 1.0:
+        say(f"{plural(len(history.epochs), 'epoch')} took {seconds:.1f} seconds.")
+    return kind
 
 
-def _save(training: TableTraining, output: Path) -> None:
+def _save(training: TableTraining, output: Path, stop: StopKind) -> None:
     """Judge the model, save it, and say where it is and what to do with it."""
     model = training.finish()
+    if stop == "diverged":
+        _require_use(model, training.table)
     model.save(output)
     if model.scores is not None:
         show_scores(model, model.scores)
-        if not better_than_baseline(model.scores):
-            note("On these rows the network is no better than the baseline.")
+        if useless := no_better_than_baseline(model.scores):
+            note(useless)
     say(f"Model: {output}")
     say(f"Next:  deltarule predict {shlex.quote(str(output))} NEW.csv -o predictions.csv")
+
+
+def _require_use(model: TableModel, table: Table) -> None:
+    """Refuse to save what a diverged run has left, unless it is better than the baseline."""
+    if useless := no_better_than_baseline(model.scores or model.judge(table)):
+        error(f"{useless} Nothing was saved.")
+        raise typer.Exit(RUNTIME)

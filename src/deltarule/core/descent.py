@@ -11,15 +11,11 @@ from deltarule.core.arrays import Array
 
 
 class Descent(NamedTuple):
-    """The path of a descent of m steps.
-
-    Arguments:
-        points: from start to end, (m + 1, d).
-        values: the function at each of them, (m + 1,).
+    """The path of a descent of m steps: the points (m + 1, d), start to end, and f at each of them, (m + 1,).
 
     >>> path = Descent(points=np.array([[2.0], [1.0]]), values=np.array([4.0, 1.0]))
-    >>> path.points[-1], path.values[-1]
-    (array([1.]), np.float64(1.0))
+    >>> path.points[path.values < 2.0]
+    array([[1.]])
     """
 
     points: Array

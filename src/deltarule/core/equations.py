@@ -17,7 +17,13 @@ from deltarule.core.losses import Loss
 
 
 class Step(NamedTuple):
-    """One layer of a forward pass: its input x, its pre-activation z, its activation a."""
+    """One layer of a forward pass, for n rows, i inputs and o units.
+
+    Attributes:
+        x: its input, (n, i); of the first layer, X.
+        z: its pre-activation x W + b, (n, o), before φ.
+        a: its activation φ(z), (n, o); the next layer's x, and of the last layer, ŷ.
+    """
 
     x: Array
     z: Array
@@ -25,7 +31,14 @@ class Step(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """A backward pass: the objective J, each layer's delta (per row, undivided), ∂J/∂W and ∂J/∂b."""
+    """A backward pass; the lists have one entry per layer.
+
+    Attributes:
+        objective: J, the loss of the rows plus the penalties.
+        delta: wᵣ ∂ℓᵣ/∂z of each row r, (n, o): weighted, undivided.
+        dW: ∂J/∂W, (i, o), like ``net.weights``.
+        db: ∂J/∂b, (o,), like ``net.biases``; None for a layer without bias.
+    """
 
     objective: float
     delta: list[Array]

@@ -43,7 +43,15 @@ class LayerCheck(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class GradientCheck:
-    """The result of a gradient check; shown, it says so in words."""
+    """The result of a gradient check; shown, it says so in words.
+
+    Attributes:
+        layers: one record per layer: ``layer`` (from 1), ``relative_error`` ‖g - ĝ‖ / (‖g‖ + ‖ĝ‖), the
+            numbers of ``entries`` compared and of ``kinks`` left out, and ``ok``.
+        worst: the entry whose derivatives are farthest apart: ``layer`` (from 1), ``name`` as in code,
+            ``derived`` and ``numeric``; None where every entry crosses a kink.
+        tolerance: the largest relative error that is right.
+    """
 
     layers: tuple[LayerCheck, ...]
     worst: Entry | None

@@ -18,7 +18,7 @@ from deltarule.registry import Registry
 
 @runtime_checkable
 class Initializer(Protocol):
-    """Draws the weights (i, o) or the biases (o,) of a layer with the given fan-in and fan-out."""
+    """Draws the weights (i, o) or the biases (o,) of a layer; fan_in is n_in = i and fan_out is n_out = o."""
 
     @property
     def name(self) -> str: ...
@@ -42,7 +42,7 @@ class Zeros:
 
 @dataclass(frozen=True)
 class Constant:
-    """Every parameter is the given value."""
+    """Every parameter is c, the given value."""
 
     value: float = 0.1
     name: ClassVar[str] = "constant"
@@ -91,7 +91,7 @@ class Normal:
 
 @dataclass(frozen=True)
 class LecunNormal:
-    """Normal with standard deviation 1/√fan_in (LeCun et al., Efficient BackProp, 1998)."""
+    """Normal with standard deviation 1/√n_in (LeCun et al., Efficient BackProp, 1998)."""
 
     name: ClassVar[str] = "lecun_normal"
     formula: ClassVar[str] = r"N(0, 1 / n_\text{in})"
@@ -102,7 +102,7 @@ class LecunNormal:
 
 @dataclass(frozen=True)
 class GlorotUniform:
-    """Uniform on ±√(6/(fan_in + fan_out)) (Glorot and Bengio, 2010); for sigmoid and tanh."""
+    """Uniform on ±√(6/(n_in + n_out)) (Glorot and Bengio, 2010); for sigmoid and tanh."""
 
     name: ClassVar[str] = "glorot_uniform"
     formula: ClassVar[str] = r"U(-r, r),\ r = \sqrt{6 / (n_\text{in} + n_\text{out})}"
@@ -114,7 +114,7 @@ class GlorotUniform:
 
 @dataclass(frozen=True)
 class GlorotNormal:
-    """Normal with standard deviation √(2/(fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    """Normal with standard deviation √(2/(n_in + n_out)) (Glorot and Bengio, 2010)."""
 
     name: ClassVar[str] = "glorot_normal"
     formula: ClassVar[str] = r"N(0, 2 / (n_\text{in} + n_\text{out}))"
@@ -125,7 +125,7 @@ class GlorotNormal:
 
 @dataclass(frozen=True)
 class HeUniform:
-    """Uniform on ±√(6/fan_in) (He et al., 2015); for relu."""
+    """Uniform on ±√(6/n_in) (He et al., 2015); for relu."""
 
     name: ClassVar[str] = "he_uniform"
     formula: ClassVar[str] = r"U(-r, r),\ r = \sqrt{6 / n_\text{in}}"
@@ -137,7 +137,7 @@ class HeUniform:
 
 @dataclass(frozen=True)
 class HeNormal:
-    """Normal with standard deviation √(2/fan_in) (He et al., 2015); for relu."""
+    """Normal with standard deviation √(2/n_in) (He et al., 2015); for relu."""
 
     name: ClassVar[str] = "he_normal"
     formula: ClassVar[str] = r"N(0, 2 / n_\text{in})"

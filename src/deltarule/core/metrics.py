@@ -70,18 +70,20 @@ METRICS: Registry[Metric] = Registry("metric", Metric)
 """The metrics that are known, by name."""
 for _metric in (
     Metric(
-        "mean_squared_error", _mean_squared_error, r"\frac{1}{\sum w_i} \sum w_i \overline{(\hat y - y)^2}_i"
+        "mean_squared_error",
+        _mean_squared_error,
+        r"\frac{1}{K \sum_r w_r} \sum_{r,k} w_r (\hat y_{rk} - y_{rk})^2",
     ),
-    Metric("rmse", _rmse, r"\sqrt{\frac{1}{\sum w_i} \sum w_i \overline{(\hat y - y)^2}_i}"),
-    Metric("mae", _mae, r"\frac{1}{\sum w_i} \sum w_i \overline{|\hat y - y|}_i"),
-    Metric("sum_squared_error", _sum_squared_error, r"\sum w_i \sum_k (\hat y_{ik} - y_{ik})^2"),
+    Metric("rmse", _rmse, r"\sqrt{\frac{1}{K \sum_r w_r} \sum_{r,k} w_r (\hat y_{rk} - y_{rk})^2}"),
+    Metric("mae", _mae, r"\frac{1}{K \sum_r w_r} \sum_{r,k} w_r |\hat y_{rk} - y_{rk}|"),
+    Metric("sum_squared_error", _sum_squared_error, r"\sum_{r,k} w_r (\hat y_{rk} - y_{rk})^2"),
     Metric(
         "r2",
         _r2,
-        r"\frac{1}{K} \sum_{k=1}^{K} \left(1 - \frac{\sum_i w_i (\hat y_{ik} - y_{ik})^2}"
-        r"{\sum_i w_i (y_{ik} - \bar y_k)^2}\right)",
+        r"\frac{1}{K} \sum_k \left(1 - \frac{\sum_r w_r (\hat y_{rk} - y_{rk})^2}"
+        r"{\sum_r w_r (y_{rk} - \bar y_k)^2}\right)",
         higher_is_better=True,
     ),
-    Metric("accuracy", _accuracy, r"\frac{1}{\sum w_i} \sum w_i [\text{class of } \hat y_i = y_i]", True),
+    Metric("accuracy", _accuracy, r"\frac{1}{\sum_r w_r} \sum_r w_r [\text{class of } \hat y_r = y_r]", True),
 ):
     METRICS.register(_metric)

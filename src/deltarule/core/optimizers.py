@@ -61,7 +61,7 @@ def _keep_number(record: object, name: str, allowed: Interval) -> None:
 class SGD:
     """Gradient descent, with momentum if asked: v = μ v - η g, θ = θ + v.
 
-    With ``nesterov`` the step looks ahead: θ = θ + μ v - η g (Sutskever et al., 2013).
+    With ``nesterov`` the step looks ahead: v = μ v - η g, θ = θ + μ v - η g (Sutskever et al., 2013).
 
     Arguments:
         learning_rate: η, one number or one per layer.

@@ -24,7 +24,7 @@ Label = bool | int | float | str
 class Column:
     """One column: its values, which of them are missing, and where its rows stood in the original table.
 
-    Args:
+    Arguments:
         name: as in the table.
         kind: number (float64 values, NaN where missing), integer and boolean (int64, 0 where missing),
             text (int64 codes into `levels`, -1 where missing), other (dates, lists, ...: zeros, never used).
@@ -70,8 +70,11 @@ class Column:
         codes[~self.missing] = inverse
         return self._labels(values), codes
 
-    def numbers(self) -> NDArray[np.float64]:
+    def numbers(self, hint: str = "") -> NDArray[np.float64]:
         """Return float64 values with NaN where missing; text that holds only numbers is read as numbers.
+
+        Args:
+            hint: what to say to someone whose text is no number.
 
         Raises:
             TableError: a value is no number or infinite; the first such is named with its row.
@@ -80,7 +83,7 @@ class Column:
             raise TableError(
                 message(f"Column {self.name!r} must hold numbers", found=f"the type {self.dtype}")
             )
-        values = self._parsed() if self.kind == "text" else self.values.astype(np.float64)
+        values = self._parsed(hint) if self.kind == "text" else self.values.astype(np.float64)
         values[self.missing] = np.nan
         if (infinite := np.flatnonzero(np.isinf(values))).size:
             raise TableError(
@@ -111,12 +114,11 @@ class Column:
             return [bool(value) for value in values]
         return list(values.tolist())
 
-    def _parsed(self) -> NDArray[np.float64]:
+    def _parsed(self, hint: str) -> NDArray[np.float64]:
         """Text as numbers; the work is done once per distinct text."""
         if (first := self.first_text()) is not None:
-            raise TableError(
-                message(f"Column {self.name!r} must hold numbers", found=f"{shown(first[0])} {first[1]}")
-            )
+            asked, found = f"Column {self.name!r} must hold numbers", f"{shown(first[0])} {first[1]}"
+            raise TableError(message(asked, found=found, hint=hint))
         numbers = [number_or_none(level) for level in self.levels]
         return np.array([*numbers, np.nan], dtype=np.float64)[self.values]
 
@@ -143,6 +145,10 @@ class Table:
             asked, hint = f"There is no column {name!r} in the table", did_you_mean(name, self.names)
             raise TableError(message(asked, allowed=listed(self.names), hint=hint))
         return self.columns[name]
+
+    def without(self, name: str) -> Table:
+        """Return the table without a column, whether or not it has one of this name."""
+        return Table({other: column for other, column in self.columns.items() if other != name}, self.n_rows)
 
     def take(self, rows: NDArray[np.intp]) -> Table:
         """Return the table with these rows (indices from 0) only; messages keep the original numbers."""
@@ -178,10 +184,10 @@ def key(label: Label) -> str:
 def brief(number: float) -> str:
     """Return a number for a message, four digits of it or all before the point.
 
-    >>> brief(587.7), brief(167984.4), brief(0.000012345)
-    ('587.7', '167,984', '1.234e-05')
+    >>> brief(587.7), brief(9731.4), brief(0.000012345)
+    ('587.7', '9,731', '1.234e-05')
     """
-    return f"{number:,.0f}" if 1e4 <= abs(number) < 1e15 else f"{number:.4g}"
+    return f"{number:,.0f}" if 1e3 <= abs(number) < 1e15 else f"{number:.4g}"
 
 
 def shown(label: Label | None, longest: int = 40) -> str:

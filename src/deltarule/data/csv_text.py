@@ -39,7 +39,7 @@ class Layout(NamedTuple):
 def layout(data: bytes, source: str) -> Layout:
     """Check the bytes of a CSV file.
 
-    Args:
+    Arguments:
         data: all of them.
         source: the file, in quotes, for messages.
 

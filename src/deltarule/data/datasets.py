@@ -70,7 +70,7 @@ def parity(bits: int = 10) -> Arrays:
     Row k of y is one-hot: [1, 0] for odd numbers (class 0), [0, 1] for even ones (class 1).
     The document trains on the numbers 0 to 699 and tests on 700 to 1023.
 
-    Args:
+    Arguments:
         bits: how many, 1 to 20.
 
     Raises:
@@ -109,7 +109,7 @@ def net321(seed: int = 0, n: int = 10_000) -> Arrays:
     $y = \exp(\sigma(X W^{(1)}) W^{(2)})$ with $W^{(1)}$ = [[0.25, 0.75], [0.5, 0.5], [0.75, 0.25]] and
     $W^{(2)}$ = [[2], [3]].
 
-    Args:
+    Arguments:
         seed: of NumPy's legacy generator (MT19937), which the document uses.
         n: number of rows.
 

@@ -35,7 +35,7 @@ def split_rows(
     With strata, each class gives its share, rounded so that the total is right, and at least one row of each
     class stays in training.
 
-    Args:
+    Arguments:
         n: number of rows, at least 2.
         fraction: of the rows to be held out, between 0 and 1; at least one row is held out and one is not.
         seed: of the random choice.

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from deltarule.data import csv_text
 from deltarule.data.columns import Column, Kind, Table, row_numbers
 from deltarule.errors import TableError, did_you_mean, message
-from deltarule.storage.atomic import PathLike, in_words, quoted, write_bytes
+from deltarule.storage.atomic import PathLike, in_words, quoted, require_path, write_bytes
 
 FrameLike: TypeAlias = Any
 """A Table, a data frame that narwhals knows (pandas, polars, pyarrow ...), a dict of columns, a 2-D array."""
@@ -35,7 +35,7 @@ def read_table(path: PathLike, text: Collection[str] = ()) -> DataFrame:
     The type of a column is decided over all rows: whole numbers, numbers, true/false, otherwise text.
     Spaces around values do not count; an empty value and NaN are missing; empty lines are skipped.
 
-    Args:
+    Arguments:
         path: of the file.
         text: columns to be read as text even where they look like numbers; unknown names are ignored.
 
@@ -98,7 +98,7 @@ def data_frame(columns: Mapping[str, Any]) -> DataFrame:
 def as_table(frame: FrameLike) -> Table:
     """Return the columns of a data frame as plain NumPy arrays.
 
-    Args:
+    Arguments:
         frame: see `FrameLike`; a Table is returned as it is, the columns of a 2-D array are named x1, x2, ...
             Text loses the spaces around it; an empty text is missing, as are None, NaN and NaT.
 
@@ -122,13 +122,15 @@ def as_table(frame: FrameLike) -> Table:
 
 
 def _bytes(path: PathLike) -> bytes:
+    require_path(path, TableError)
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
         hint = did_you_mean(Path(path).name, _neighbors(Path(path)))
         raise TableError(message(f"There is no file {quoted(path)}", hint=hint)) from None
     except (OSError, ValueError) as reason:
-        raise TableError(message(f"{quoted(path)} cannot be read: {in_words(reason)}")) from reason
+        why = "it is a folder" if Path(path).is_dir() else in_words(reason)
+        raise TableError(message(f"{quoted(path)} cannot be read: {why}")) from reason
 
 
 def _neighbors(path: Path) -> list[str]:

@@ -123,7 +123,7 @@ class TargetTransform:
     ) -> TargetTransform:
         """Collect the labels, or measure mean and standard deviation.
 
-        Args:
+        Arguments:
             frame: the training rows, each with a target (see `with_target`).
             target: the name of its column.
             task: "auto" (the rules above), "regression" or "classification".
@@ -172,7 +172,7 @@ class TargetTransform:
     def decode(self, y_hat: ArrayLike) -> NDArray[Any]:
         """Return predictions (n,): labels for classification, numbers in the target's unit for regression.
 
-        Args:
+        Arguments:
             y_hat: (n, n_outputs), the outputs of the network; above 1/2 means the second of two labels.
         """
         outputs = np.asarray(y_hat, dtype=np.float64)

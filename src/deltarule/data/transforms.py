@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from deltarule.data.columns import Column, Table, listed
 from deltarule.data.scaling import as_fields
 from deltarule.data.tables import FrameLike, as_table
-from deltarule.data.treatments import DroppedColumn, Encoded, Note, NumericColumn, Treatment, treatment_from
+from deltarule.data.treatments import (
+    CategoricalColumn,
+    DroppedColumn,
+    Encoded,
+    Note,
+    NumericColumn,
+    Treatment,
+    treatment_from,
+)
 from deltarule.data.understanding import MAX_LEVELS, As, understand
 from deltarule.errors import DeltaruleWarning, TableError, UnseenCategoryWarning, did_you_mean, message, warn
 from deltarule.storage.fields import JSON, Fields
@@ -51,7 +59,7 @@ class TableTransform:
     ) -> TableTransform:
         """Choose and fit the treatment of every column.
 
-        Args:
+        Arguments:
             frame: the training rows.
             exclude: columns that are no inputs: the target, weights, the offset.
             ddof: 0 or 1, see `Standardizer.fit`.
@@ -134,16 +142,18 @@ class TableTransform:
             raise fields.refuse("columns", "have different names")
         return cls(columns)
 
-    def _used(self) -> list[Any]:
+    def _used(self) -> list[NumericColumn | CategoricalColumn]:
         return [treatment for treatment in self.columns if not isinstance(treatment, DroppedColumn)]
 
     def _check_present(self, table: Table) -> None:
         missing = [name for name in self.used_columns if name not in table.columns]
         if missing:
-            what = "column" if len(missing) == 1 else f"{len(missing)} columns"
+            one = len(missing) == 1
+            what = "column" if one else f"{len(missing)} columns"
             spare = [name for name in table.names if name not in self.used_columns]
             asked = f"The table lacks the {what} {listed(missing)}, which the model was trained on"
-            raise TableError(message(asked, hint=did_you_mean(missing[0], spare)))
+            hint = did_you_mean(missing[0], spare, cutoff=0.75) if one else "Is it the right table?"
+            raise TableError(message(asked, hint=hint))
 
 
 def _check_names(table: Table, *groups: Collection[str]) -> None:

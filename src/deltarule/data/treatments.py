@@ -57,7 +57,7 @@ class NumericColumn:
     @classmethod
     def fit(cls, column: Column, ddof: float = 0) -> NumericColumn:
         """Measure one column that holds at least one number."""
-        values = column.numbers()
+        values = column.numbers(hint="Leave it out of `numeric` to use it as categories.")
         missing = np.isnan(values)
         median = float(
             np.median(values[~missing] / 2) * 2
@@ -72,6 +72,11 @@ class NumericColumn:
         """The names of the inputs."""
         return (self.name, f"{self.name} is missing") if self.n_missing else (self.name,)
 
+    @property
+    def standardizer(self) -> Standardizer:
+        """From the column's unit to deviations from the mean."""
+        return Standardizer(np.array([self.mean]), np.array([self.std]))
+
     def encode(self, column: Column) -> Encoded:
         """Return the standardized values and, where training had missing ones, their indicator.
 
@@ -81,7 +86,7 @@ class NumericColumn:
         values = column.numbers()
         missing = np.isnan(values)
         block = np.empty((len(column), len(self.features)))
-        block[:, 0] = (np.where(missing, self.median, values) - self.mean) / self.std
+        block[:, :1] = self.standardizer.transform(np.where(missing, self.median, values)[:, np.newaxis])
         if self.n_missing:
             block[:, 1] = missing
             return Encoded(block)

@@ -51,7 +51,7 @@ def understand(
 ) -> Treatment:
     """Choose and fit the treatment of one column.
 
-    Args:
+    Arguments:
         column: the training rows.
         treat_as: "auto" for the rules above, or what the caller has decided.
         ddof: see `Standardizer.fit`.

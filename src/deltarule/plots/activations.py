@@ -30,7 +30,8 @@ def activation(
     Raises:
         InputError: there is no activation of that name.
 
-    >>> activation("tanh").get_xlabel()
+    >>> import deltarule as dr
+    >>> dr.plots.activation("tanh").get_xlabel()
     'z'
     """
     record = which if isinstance(which, Activation) else ACTIVATIONS.find(which)

@@ -11,13 +11,14 @@ import numpy as np
 from deltarule.core.arrays import Array
 from deltarule.errors import InputError, did_you_mean, message
 from deltarule.plots import style
-from deltarule.training.reports import History
+from deltarule.training.reports import History, Stop
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MANY_EPOCHS = 40
 DECADES_FOR_LOG = 2
+SMALL_LETTER = 4.6  # about the width of a letter, in points
 
 
 def learning_curves(
@@ -33,22 +34,24 @@ def learning_curves(
     The scale is logarithmic where the values span more than two decades.
 
     Arguments:
-        history: what `Network.train` returned.
+        history: what `net.train` returned.
         metric: a name in `history.metrics`; the loss where it is left out.
         ax: where to draw; a new figure where it is left out.
         steps: also draw the loss of every step, at its place within the epoch.
         unit: of the metric, for its axis ("USD").
 
     Raises:
-        InputError: there is no such metric, or the losses of the steps were not recorded.
+        InputError: there is no such metric, the losses of the steps were not recorded, or `history` is
+            something else.
 
     >>> import deltarule as dr, numpy as np
     >>> net = dr.Network([1, 1], activations=["identity"])
     >>> X = np.linspace(0, 1, 8)[:, None]
     >>> history = net.train(X, 2 * X, loss="mean_squared_error", optimizer=dr.SGD(0.1), epochs=5)
-    >>> learning_curves(history).get_xlabel()
+    >>> dr.plots.learning_curves(history).get_xlabel()
     'epoch'
     """
+    _require_history(history)
     training, validation = _values(history, metric)
     step_losses = _step_losses(history, metric) if steps else ()
     ax = style.axes(ax)
@@ -56,12 +59,20 @@ def learning_curves(
         _draw_steps(ax, step_losses)
     _draw(ax, training, "training", style.BLUE, "-", "o")
     _draw(ax, validation, "validation", style.VERMILION, "--", "s")
-    _mark_best(ax, history, validation or training)
+    _mark_best(ax, history, training, validation)
     _label(ax, history, _what(metric, unit))
     if _spans_decades([*training, *validation]):
         ax.set_yscale("log")
     style.legend(ax)
     return ax
+
+
+def _require_history(given: object) -> None:
+    if not isinstance(given, History):
+        asked = "`history` must be a History"
+        raise InputError(
+            message(asked, found=f"a {type(given).__name__}", hint="Pass what net.train returned.")
+        )
 
 
 def _values(history: History, metric: str | None) -> tuple[list[float], list[float]]:
@@ -105,21 +116,26 @@ def _draw(ax: Axes, values: Sequence[float], label: str, color: str, line: str, 
         ax.plot(epochs, values, line, color=color, marker=markers, markersize=3.5, linewidth=1.6, label=label)
 
 
-def _mark_best(ax: Axes, history: History, values: Sequence[float]) -> None:
-    best = history.best_epoch
+def _mark_best(ax: Axes, history: History, training: Sequence[float], validation: Sequence[float]) -> None:
+    """Put a star on the best epoch, and a dotted line from there down to the axis."""
+    best, values = history.best_epoch, validation or training
     if best is None or len(values) < 2:
         return
     which = "validation loss" if history.validation_loss else "loss"
-    ax.axvline(best, color=style.QUIET, linestyle=":", linewidth=1.2, zorder=1)
-    ax.plot(
-        [best],
-        [values[best - 1]],
-        "*",
-        color=style.INK,
-        markersize=10,
-        label=f"epoch {best}: lowest {which}",
-        zorder=4,
-    )
+    label = f"epoch {best}: lowest {which}"
+    ax.plot([best], [values[best - 1]], "*", color=style.INK, markersize=10, label=label, zorder=4)
+    top = max(series[best - 1] for series in (training, validation) if series)
+    if np.isfinite(top):
+        line = {
+            "arrowstyle": "-",
+            "color": style.QUIET,
+            "linestyle": ":",
+            "linewidth": 1.4,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        }
+        foot = ("data", "axes fraction")
+        ax.annotate("", (best, top), xytext=(best, 0.0), textcoords=foot, arrowprops=line, zorder=1)
 
 
 def _label(ax: Axes, history: History, what: str) -> None:
@@ -130,8 +146,16 @@ def _label(ax: Axes, history: History, what: str) -> None:
     ax.set_ylabel(what, parse_math=False)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     if history.stop is not None:
-        reason = history.stop.message
-        ax.set_title(textwrap.fill(reason[:1].upper() + reason[1:], 72), fontsize="small", parse_math=False)
+        letters = max(24, int(ax.get_window_extent().width / ax.figure.dpi * 72 / SMALL_LETTER))
+        title = textwrap.fill(_ending(history.stop), letters, max_lines=2, placeholder=" …")
+        ax.set_title(title, fontsize="small", parse_math=False)
+
+
+def _ending(stop: Stop) -> str:
+    """Return the first clause of why the run stopped; the star says which epoch was the best."""
+    reason = stop.message.partition("; ")[0].partition(". ")[0]
+    reason = reason.partition(": ")[0] if stop.kind == "early_stopping" else reason
+    return reason[:1].upper() + reason[1:]
 
 
 def _spans_decades(values: Sequence[float]) -> bool:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 WIDEST_LINE = 4.0
 FINEST_LINE = 0.25
+LARGEST_RADIUS = 11.0  # of a unit; this and what follows in points
+LETTER, SMALL_LETTER, SMALL_LINE = 6.0, 5.0, 10.0  # about the width of a letter and the height of a line
+GAP = 6.0
+RADIUS_SHARE = 0.3  # of the distance between two units
 
 
 class Column(NamedTuple):
@@ -52,7 +56,7 @@ def network_diagram(
         InputError: the number of names is wrong, or `max_units` is less than 2.
 
     >>> import deltarule as dr
-    >>> ax = network_diagram(dr.Network([3, 2, 1], activations=["tanh", "identity"]))
+    >>> ax = dr.plots.network_diagram(dr.Network([3, 2, 1], activations=["tanh", "identity"]))
     >>> [text.get_text() for text in ax.texts if "units" in text.get_text()]
     ['inputs\n3 units', 'hidden 1\n2 units, tanh']
     """
@@ -62,17 +66,19 @@ def network_diagram(
     if max_units < 2:
         raise InputError(message("`max_units` must be at least 2", found=str(max_units)))
     columns = [_column(layer, width, max_units) for layer, width in enumerate(widths)]
-    tallest = max(len(column.units) for column in columns)
-    ax = style.axes(ax, (2.2 + 2.0 * len(columns), 1.8 + 0.5 * tallest))
+    ax = style.axes(ax, (2.2 + 2.0 * len(columns), 1.8 + 0.5 * max(len(c.units) for c in columns)))
     largest = _largest(net, biases)
+    labels = _layer_names(net.architecture, _spread_layers(ax, columns, input_names, output_names))
+    radius = _spread_units(ax, columns, lines=max(label.count("\n") for label in labels) + 1)
     _draw_weights(ax, net, columns, largest)
     if biases:
-        _draw_biases(ax, net, columns, largest)
+        _draw_biases(ax, net, columns, largest, radius)
     for column in columns:
-        _draw_units(ax, column, tallest)
-    _name_ends(ax, columns, input_names, output_names)
-    _name_layers(ax, net.architecture, columns)
-    _finish(ax, columns, largest)
+        _draw_units(ax, column, radius)
+    for column, names, side in ((columns[0], input_names, -1), (columns[-1], output_names, 1)):
+        _name_units(ax, column, names, side, radius)
+    _name_layers(ax, labels, columns, radius)
+    _explain(ax, largest)
     return ax
 
 
@@ -91,6 +97,46 @@ def _column(layer: int, width: int, max_units: int) -> Column:
     return Column(layer, units, [max_units / 2 - slot for slot in slots], max_units / 2 - first)
 
 
+def _spread_layers(
+    ax: Axes, columns: list[Column], inputs: Sequence[str] | None, outputs: Sequence[str] | None
+) -> float:
+    """Set limits that leave room for the names at both ends; return the points between two layers."""
+    left, right = (
+        LARGEST_RADIUS + 2 * GAP + LETTER * max(map(len, names or ["x_1"])) for names in (inputs, outputs)
+    )
+    low, high = _limits(0.0, columns[-1].x, left, right, _size(ax)[0])
+    ax.set_xlim(low, high)
+    ax.set_axis_off()
+    return _size(ax)[0] / (high - low)
+
+
+def _spread_units(ax: Axes, columns: list[Column], lines: int) -> float:
+    """Set limits that leave room for labels and legend; return the radius of a unit, in points."""
+    width, height = _size(ax)
+    rows = -(-3 // _legend_columns(width))
+    below = LARGEST_RADIUS + 2 * GAP + SMALL_LINE * lines + 1.3 * SMALL_LINE * rows
+    places = [height for column in columns for height in column.heights]
+    low, high = _limits(min(places), max(places) + 1.0, below, LARGEST_RADIUS, height)
+    ax.set_ylim(low, high)
+    return min(LARGEST_RADIUS, RADIUS_SHARE * height / (high - low))
+
+
+def _size(ax: Axes) -> tuple[float, float]:
+    """Return width and height of the Axes, in points."""
+    extent = ax.get_window_extent()
+    return extent.width / ax.figure.dpi * 72, extent.height / ax.figure.dpi * 72
+
+
+def _limits(low: float, high: float, before: float, after: float, size: float) -> tuple[float, float]:
+    """Return the limits that keep some points free before `low` and after `high`, but at most 7 in 10."""
+    scale = (high - low) / max(size - before - after, 0.3 * size)
+    return low - before * scale, high + after * scale
+
+
+def _legend_columns(width: float) -> int:
+    return 3 if width > 310 else 2 if width > 200 else 1
+
+
 def _largest(net: Network, biases: bool) -> float:
     """Return the largest finite |w|, also of the biases where they are drawn; 1 where all are zero."""
     drawn = [*net.weights, *(b for b in net.biases if biases and b is not None)]
@@ -103,15 +149,15 @@ def _draw_weights(ax: Axes, net: Network, columns: list[Column], largest: float)
         _draw_lines(ax, np.asarray(W)[np.ix_(left.units, right.units)], left, right, largest)
 
 
-def _draw_biases(ax: Axes, net: Network, columns: list[Column], largest: float) -> None:
+def _draw_biases(ax: Axes, net: Network, columns: list[Column], largest: float, radius: float) -> None:
     for b, left, right in zip(net.biases, columns, columns[1:], strict=False):
         if b is not None:
-            one = Column(left.x, [0], [left.heights[0] + 1.0], None)
-            _draw_lines(ax, np.asarray(b)[None, right.units], one, right, largest)
-            ax.scatter(
-                [one.x], one.heights, s=130, marker="s", color="#EEEEEE", edgecolors=style.INK, zorder=3
-            )
-            ax.text(one.x, one.heights[0], "1", ha="center", va="center", fontsize=8, zorder=4)
+            x, height = left.x, left.heights[0] + 1.0
+            _draw_lines(ax, np.asarray(b)[None, right.units], Column(x, [0], [height], None), right, largest)
+            size = min(130.0, (2 * radius) ** 2)
+            ax.scatter([x], [height], s=size, marker="s", color="#EEEEEE", edgecolors=style.INK, zorder=3)
+            font = min(8.0, 1.4 * radius)
+            ax.text(x, height, "1", ha="center", va="center_baseline", fontsize=font, zorder=4)
 
 
 def _draw_lines(ax: Axes, weights: Array, left: Column, right: Column, largest: float) -> None:
@@ -131,63 +177,74 @@ def _draw_lines(ax: Axes, weights: Array, left: Column, right: Column, largest: 
         )
 
 
-def _draw_units(ax: Axes, column: Column, tallest: int) -> None:
-    figure_height = ax.get_window_extent().height / ax.figure.dpi * 72
-    diameter = min(22.0, 0.6 * figure_height / (tallest + 2))
-    places = [column.x] * len(column.units)
-    ax.scatter(
-        places, column.heights, s=diameter**2, color="white", edgecolors=style.INK, linewidths=1.2, zorder=3
-    )
+def _draw_units(ax: Axes, column: Column, radius: float) -> None:
+    places, size = [column.x] * len(column.units), (2 * radius) ** 2
+    ax.scatter(places, column.heights, s=size, color="white", edgecolors=style.INK, linewidths=1.2, zorder=3)
     if column.gap is not None:
         dots = [column.gap - 0.22, column.gap, column.gap + 0.22]
         ax.scatter([column.x] * 3, dots, s=6, color=style.INK, zorder=3)
 
 
-def _name_ends(
-    ax: Axes, columns: list[Column], inputs: Sequence[str] | None, outputs: Sequence[str] | None
-) -> None:
-    for column, names, letter, side in ((columns[0], inputs, "x", -1), (columns[-1], outputs, r"\hat{y}", 1)):
-        for unit, height in zip(column.units, column.heights, strict=True):
-            ax.annotate(
-                f"${letter}_{{{unit + 1}}}$" if names is None else str(names[unit]),
-                (column.x, height),
-                xytext=(16 * side, 0),
-                textcoords="offset points",
-                ha="right" if side < 0 else "left",
-                va="center",
-                parse_math=names is None,
-            )
+def _name_units(ax: Axes, column: Column, names: Sequence[str] | None, side: int, radius: float) -> None:
+    """Write a name left (side -1) or right (side 1) of each unit, no higher than the units are apart."""
+    letter = "x" if side < 0 else r"\hat{y}"
+    for unit, height in zip(column.units, column.heights, strict=True):
+        ax.annotate(
+            f"${letter}_{{{unit + 1}}}$" if names is None else str(names[unit]),
+            (column.x, height),
+            xytext=((radius + GAP) * side, 0),
+            textcoords="offset points",
+            ha="right" if side < 0 else "left",
+            va="center",
+            fontsize=min(10.0, 0.8 * radius / RADIUS_SHARE),
+            parse_math=names is None,
+        )
 
 
-def _name_layers(ax: Axes, architecture: Architecture, columns: list[Column]) -> None:
-    bottom = min(min(column.heights) for column in columns) - 1.2
-    last = len(columns) - 1
-    for layer, (column, width) in enumerate(zip(columns, architecture.widths, strict=True)):
-        what = "inputs" if layer == 0 else "output" if layer == last else f"hidden {layer}"
-        kind = f", {architecture.activations[layer - 1].name}" if layer else ""
-        label = f"{what}\n{width:,} unit{'s' if width > 1 else ''}{kind}"
-        ax.text(column.x, bottom, label, ha="center", va="baseline", fontsize="small", parse_math=False)
+def _name_layers(ax: Axes, labels: list[str], columns: list[Column], radius: float) -> None:
+    lowest = min(min(column.heights) for column in columns)
+    for label, column in zip(labels, columns, strict=True):
+        ax.annotate(
+            label,
+            (column.x, lowest),
+            xytext=(0, -radius - GAP),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize="small",
+            parse_math=False,
+        )
 
 
-def _finish(ax: Axes, columns: list[Column], largest: float) -> None:
+def _layer_names(architecture: Architecture, room: float) -> list[str]:
+    """Return what is written below each layer; units and activation below each other where it is narrow."""
+    last, kinds = architecture.n_layers, [activation.name for activation in architecture.activations]
+    roles = ["inputs", *(f"hidden {layer}" for layer in range(1, last)), "output"]
+    units = [f"{width:,} unit{'s' if width > 1 else ''}" for width in architecture.widths]
+    longest = max(len(f"{units[layer]}, {kind}") for layer, kind in enumerate(kinds, start=1))
+    comma = ", " if longest * SMALL_LETTER + GAP < room else "\n"
+    names = [units[0], *(f"{unit}{comma}{kind}" for unit, kind in zip(units[1:], kinds, strict=True))]
+    return [f"{role}\n{name}" for role, name in zip(roles, names, strict=True)]
+
+
+def _explain(ax: Axes, largest: float) -> None:
+    """Add the legend at the lower edge, in as many rows as it needs."""
     from matplotlib.lines import Line2D
 
-    top = max(max(column.heights) for column in columns)
-    bottom = min(min(column.heights) for column in columns)
-    ax.set(xlim=(-0.4, columns[-1].x + 0.4), ylim=(bottom - 1.9, top + 1.5))
-    ax.set_axis_off()
-    handles = [
-        Line2D([], [], color=style.BLUE, linewidth=2.0, label="positive weight"),
-        Line2D(
-            [], [], color=style.VERMILION, linewidth=2.0, linestyle=(0, (3.0, 1.5)), label="negative weight"
-        ),
-        Line2D([], [], color=style.QUIET, linewidth=WIDEST_LINE, label=f"widest: |w| = {largest:.3g}"),
-    ]
+    dashes = (0, (3.0, 1.5))
     ax.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0.02),
-        ncols=3,
+        handles=[
+            Line2D([], [], color=style.BLUE, linewidth=2.0, label="positive weight"),
+            Line2D([], [], color=style.VERMILION, linewidth=2.0, linestyle=dashes, label="negative weight"),
+            Line2D([], [], color=style.QUIET, linewidth=WIDEST_LINE, label=f"widest: |w| = {largest:.3g}"),
+        ],
+        loc="lower center",
+        bbox_to_anchor=(0.5, 0.0),
+        ncols=_legend_columns(_size(ax)[0]),
+        borderaxespad=0.0,
+        borderpad=0.0,
+        columnspacing=1.0,
+        handlelength=1.6,
         frameon=False,
         fontsize="small",
     )

@@ -33,7 +33,8 @@ def predicted_against_actual(
     Raises:
         InputError: the shapes differ or there are no rows.
 
-    >>> predicted_against_actual([1.0, 2.0], [1.1, 1.9], name="price (USD)").get_xlabel()
+    >>> import deltarule as dr
+    >>> dr.plots.predicted_against_actual([1.0, 2.0], [1.1, 1.9], name="price (USD)").get_xlabel()
     'actual price (USD)'
     """
     actual, predicted = _columns(y, y_hat)
@@ -63,7 +64,8 @@ def confusion(
     Raises:
         InputError: a class is not among the labels, the lengths differ or there are no rows.
 
-    >>> confusion(["no", "yes", "no"], ["no", "yes", "yes"]).get_title()
+    >>> import deltarule as dr
+    >>> dr.plots.confusion(["no", "yes", "no"], ["no", "yes", "yes"]).get_title()
     '2 of 3 rows right (66.7 %)'
     """
     actual, predicted = np.asarray(y).ravel(), np.asarray(y_hat).ravel()

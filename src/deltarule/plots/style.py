@@ -39,4 +39,4 @@ def legend(ax: Axes) -> None:
     """Add a legend where there is more than one thing to tell apart."""
     handles, labels = ax.get_legend_handles_labels()
     if len(handles) > 1:
-        ax.legend(handles, labels, framealpha=0.9, edgecolor="none")
+        ax.legend(handles, labels, framealpha=0.9, edgecolor="none", fontsize="small")

@@ -25,7 +25,7 @@ from deltarule.data.columns import Label, Table
 from deltarule.data.tables import FrameLike, as_table, read_table
 from deltarule.data.targets import TargetTransform, with_target
 from deltarule.data.transforms import TableTransform
-from deltarule.engines.base import Engine
+from deltarule.engines.base import Engine, Job
 from deltarule.errors import InputError, message
 from deltarule.network import Dtype, Network
 from deltarule.storage import model_file
@@ -237,7 +237,8 @@ class TableModel:
 
     def outputs(self, table: TableLike) -> NDArray[np.float64]:
         """Return what the network says, (n, k), before it is made into labels, probabilities or units."""
-        return self._outputs(self.inputs.transform(self._read(table)))
+        known = self._read(table).without(self.target.name)  # it is never meant by a misspelled input
+        return self._outputs(self.inputs.transform(known))
 
     def _outputs(self, X: Array) -> NDArray[np.float64]:
         return np.asarray(self.network.predict(X), dtype=np.float64)
@@ -337,6 +338,11 @@ class TableTraining(Iterator[EpochReport]):
     def history(self) -> History:
         """All epochs so far, and at the end why it stopped."""
         return self._run.history
+
+    @property
+    def job(self) -> Job:
+        """What an epoch does: its objective, its optimizer, its rows and its batches."""
+        return self._run.job
 
     def __iter__(self) -> Self:
         return self

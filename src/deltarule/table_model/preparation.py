@@ -140,15 +140,22 @@ def loss_and_output(loss: str | Loss, task: TaskName, n_labels: int) -> tuple[Lo
     """
     natural, usual = _usual(task, n_labels)
     record = inputs.record(LOSSES, usual if loss == "auto" else loss)
-    if record.allows(natural):
-        return record, natural
-    if task == "regression" and not record.y_hat_sums_to_one and record.fused:
-        return record, next(iter(record.fused))
-    allowed = [each.name for each in LOSSES.values() if each.allows(natural)]
+    output = _output_for(record, task, natural)
+    if output is not None:
+        return record, output
+    fitting = [each.name for each in LOSSES.values() if _output_for(each, task, natural) is not None]
     goal = "a regression" if task == "regression" else f"a classification with {n_labels} classes"
-    raise InputError(
-        message(f"The loss must go with {goal}", found=repr(record.name), allowed=", ".join(allowed))
-    )
+    allowed = ", ".join(("auto", *fitting))
+    raise InputError(message(f"The loss must go with {goal}", found=repr(record.name), allowed=allowed))
+
+
+def _output_for(loss: Loss, task: TaskName, natural: Activation) -> Activation | None:
+    """Return the output activation that goes with the task and the loss; None where none does."""
+    if loss.allows(natural):
+        return natural
+    if task == "regression" and not loss.y_hat_sums_to_one and loss.fused:
+        return next(iter(loss.fused))
+    return None
 
 
 def hidden_widths(hidden: object) -> list[int]:

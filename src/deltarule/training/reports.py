@@ -24,7 +24,12 @@ StopKind = Literal[
 
 
 class Stop(NamedTuple):
-    """Why a run ended: the kind for programs, the message for people."""
+    """Why a run ended.
+
+    Attributes:
+        kind: one of a few words, for programs.
+        message: the reason, for people.
+    """
 
     kind: StopKind
     message: str
@@ -34,9 +39,18 @@ class Stop(NamedTuple):
 class EpochReport:
     """One epoch.
 
-    The loss is Σwℓ/Σw over the epoch's rows, each at the parameters before its step; the penalty is that of
-    the parameters before the first step. Metrics and everything on the validation rows are of the parameters
-    after the last step.
+    Attributes:
+        epoch: its number, from 1.
+        epochs: how many are planned.
+        loss: Σwℓ/Σw over the epoch's rows, each at the parameters before its step; without the penalty.
+        penalty: that of the parameters before the first step.
+        validation_loss: Σwℓ/Σw over the validation rows, after the last step; None where there are none.
+        metrics: by name, of the training rows after the last step, in the units of the target.
+        validation_metrics: the same of the validation rows; empty where there are none.
+        learning_rate: of the epoch, one number or one per layer.
+        seconds: wall time.
+        step_losses: Σwℓ/Σw of the rows of each step, at the parameters before it, (steps,); NaN for a step
+            that was skipped, None where ``record_steps`` did not ask for it.
     """
 
     epoch: int
@@ -55,8 +69,14 @@ class EpochReport:
 class History:
     """All epochs of a run, who executed them and why it stopped.
 
-    ``restored_epoch`` is the epoch after which the network had the parameters that it was given back at the
-    end; None where it kept the last ones.
+    Attributes:
+        engine: the name of the engine that computed it.
+        engine_reason: why it was this engine.
+        seed: of the orders and of the validation rows.
+        epochs: one report per epoch that was finished.
+        stop: why the run ended; None while it goes on.
+        restored_epoch: the epoch after which the network had the parameters that it was given back at the
+            end; None where it kept the last ones.
     """
 
     engine: str

@@ -1,0 +1,55 @@
+"""Why training ended, in sentences, with what to try next."""
+
+from __future__ import annotations
+
+from deltarule.cli.summary import number
+from deltarule.engines.base import Job
+from deltarule.table_model.preparation import optimizer_of
+from deltarule.training.reports import History
+
+FAR_ABOVE = 10.0
+"""From this many times the default on, the advice is the default learning rate, else a tenth of the rate."""
+STILL_IMPROVING = 0.95
+"""A best epoch after this part of all planned ones is no end."""
+
+
+def in_words(history: History, job: Job) -> str:
+    """Say why a run has ended, and which parameters the network has now."""
+    stop = history.stop
+    if stop is None:
+        return "Interrupted."
+    if stop.kind == "diverged":
+        return _diverged(history, job)
+    said = f"{stop.message[:1].upper()}{stop.message[1:]}."
+    return f"{said} {_loss(history)}" if stop.kind == "epochs" else said
+
+
+def _diverged(history: History, job: Job) -> str:
+    why = f"Training diverged in epoch {len(history.epochs) + 1}: the objective is no longer finite."
+    epoch = history.restored_epoch
+    kept = f" The network has the parameters it had after epoch {epoch}, the best known." if epoch else ""
+    return f"{why}{kept} {_smaller_rate(job)}"
+
+
+def _smaller_rate(job: Job) -> str:
+    name, rate = job.optimizer.name, _largest(job.learning_rate)
+    usual = optimizer_of(name, "auto").learning_rate
+    if isinstance(usual, float) and rate >= FAR_ABOVE * usual:
+        return f"Try --learning-rate {usual:g}, the default for {name}."
+    return f"Try a smaller rate: --learning-rate {rate / 10:g}."
+
+
+def _largest(rate: float | tuple[float, ...]) -> float:
+    return max(rate) if isinstance(rate, tuple) else rate
+
+
+def _loss(history: History) -> str:
+    """Return the loss of the network as it is now, and whether training on may help."""
+    last = history.epochs[-1]
+    epoch = history.restored_epoch
+    if epoch is None:
+        return f"The training loss was {number(last.loss)} in the last epoch."
+    loss = history.epochs[epoch - 1].validation_loss
+    said = f"Its validation loss is {number(loss if loss is not None else last.loss)}"
+    improving = epoch > STILL_IMPROVING * last.epochs
+    return f"{said}. It was still improving: more --epochs may help." if improving else f"{said}."
