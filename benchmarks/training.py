@@ -149,14 +149,7 @@ def jax_scan(work: Work, optimizer: str) -> Epochs:
         if optimizer == "sgd":
             params = jax.tree.map(lambda p, d: p - RATE["sgd"] * d, params, g)
             return (params, m, v, t), value
-        t = t + 1
-        m = jax.tree.map(lambda s, d: 0.9 * s + 0.1 * d, m, g)
-        v = jax.tree.map(lambda s, d: 0.999 * s + 0.001 * d * d, v, g)
-        c1, c2 = 1 - 0.9**t, 1 - 0.999**t
-        params = jax.tree.map(
-            lambda p, s, q: p - RATE["adam"] * (s / c1) / (jnp.sqrt(q / c2) + 1e-8), params, m, v
-        )
-        return (params, m, v, t), value
+        return jax_adam(params, m, v, t + 1, g), value
 
     @jax.jit
     def run(carry: Any) -> Any:
@@ -175,6 +168,19 @@ def jax_scan(work: Work, optimizer: str) -> Epochs:
     return epochs
 
 
+def jax_adam(params: Any, m: Any, v: Any, t: Any, g: Any) -> Any:
+    """One step of Adam on trees of parameters."""
+    import jax
+
+    m = jax.tree.map(lambda s, d: 0.9 * s + 0.1 * d, m, g)
+    v = jax.tree.map(lambda s, d: 0.999 * s + 0.001 * d * d, v, g)
+    c1, c2 = 1 - 0.9**t, 1 - 0.999**t
+    params = jax.tree.map(
+        lambda p, s, q: p - RATE["adam"] * (s / c1) / ((q / c2) ** 0.5 + 1e-8), params, m, v
+    )
+    return params, m, v, t
+
+
 def scikit_learn(work: Work, optimizer: str) -> Epochs:
     """scikit-learn's MLPRegressor where it has the activations."""
     import warnings
@@ -188,10 +194,19 @@ def scikit_learn(work: Work, optimizer: str) -> Epochs:
 
     def epochs(count: int) -> float:
         model = MLPRegressor(
-            hidden_layer_sizes=work.widths[1:-1], activation=names[work.hidden], solver=optimizer, alpha=0.0,
-            batch_size=work.batch_size or work.rows, learning_rate_init=RATE[optimizer], max_iter=count, momentum=0.0,
-            nesterovs_momentum=False, tol=0.0, n_iter_no_change=10**6, random_state=0,
-        )  # fmt: skip
+            hidden_layer_sizes=work.widths[1:-1],
+            activation=names[work.hidden],
+            solver=optimizer,
+            alpha=0.0,
+            batch_size=work.batch_size or work.rows,
+            learning_rate_init=RATE[optimizer],
+            max_iter=count,
+            momentum=0.0,
+            nesterovs_momentum=False,
+            tol=0.0,
+            n_iter_no_change=10**6,
+            random_state=0,
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             begin = time.perf_counter()

@@ -39,7 +39,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built offline where neither compiler nor CMake can be found."""
     folder = tmp_path_factory.mktemp("wheel")
     options = ("--no-build-isolation", "--no-deps", "--no-index", "--wheel-dir", folder)
-    run(sys.executable, "-m", "pip", "wheel", *options, ROOT, env={"PATH": str(folder), "DELTARULE_REQUIRE_NATIVE": "0"})
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        *options,
+        ROOT,
+        env={"PATH": str(folder), "DELTARULE_REQUIRE_NATIVE": "0"},
+    )
     return next(folder.glob("*.whl"))
 
 

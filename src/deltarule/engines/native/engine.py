@@ -1,4 +1,4 @@
-"""The native engine: whole epochs in C++, held equal to the reference engine; what it does not know it refuses.
+"""The native engine: whole epochs in C++, held equal to the reference; it refuses what it does not know.
 
 It only translates a Job: the mathematics is in the C++ files beside this one, with the names of core.
 """
@@ -22,18 +22,19 @@ from deltarule.engines.base import EpochSums, Job, TrainingState
 from deltarule.engines.reference import ReferenceEngine
 
 try:
-    from deltarule.engines.native import _native
+    import deltarule.engines.native._native as _native
 except ImportError:  # installed where there was no compiler
-    _native = None  # type: ignore[assignment]
+    _native = None
 
 # The order is that of the enumerations in problem.hpp.
 ACTIVATION_TWINS = (
-    "identity sigmoid tanh relu leaky_relu elu selu gelu silu mish softplus exponential softmax".split()
+    *("identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu"),
+    *("gelu", "silu", "mish", "softplus", "exponential", "softmax"),
 )
 LOSS_TWINS = (
-    "mean_squared_error half_squared_error sum_squared_error absolute_error huber "
-    "binary_cross_entropy cross_entropy poisson"
-).split()
+    *("mean_squared_error", "half_squared_error", "sum_squared_error", "absolute_error", "huber"),
+    *("binary_cross_entropy", "cross_entropy", "poisson"),
+)
 REMAINDERS = ("keep", "drop", "merge")
 WORK_PER_THREAD = 2_000_000  # multiplications in a step below which a second thread costs more than it gives
 
@@ -113,7 +114,9 @@ class NativeEngine:
         t = float(state.optimizer["t"][0]) if "t" in state.optimizer else 0.0
         return {
             "widths": list(architecture.widths),
-            "activations": [ACTIVATION_TWINS.index(activation.name) for activation in architecture.activations],
+            "activations": [
+                ACTIVATION_TWINS.index(activation.name) for activation in architecture.activations
+            ],
             "bias": architecture.bias,
             "loss": LOSS_TWINS.index(objective.loss.name),
             "mean": objective.reduction == "mean",
