@@ -352,7 +352,7 @@ def test_ctrl_c_later_saves_the_best_network(
     assert "Note: Interrupted with 4 of 50 epochs finished; the network has the parameters" in answer.err
     assert "Model: model.safetensors" in answer.out
     monkeypatch.undo()
-    os.chdir(folder)
+    monkeypatch.chdir(folder)
     saved = dr.TableModel.load("model.safetensors").network
     assert saved.training_record["epochs_trained"] == 4
     assert np.array_equal(saved.theta, dr.TableModel.train(passes, target="passed", epochs=4).network.theta)
