@@ -50,12 +50,14 @@ test-slow: lint $(VENV)/.has-torch ## The same with the slow tests: PyTorch comp
 lint: $(VENV)/.has-tools ## Formatter, linter, types, import contract, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/clang-format --dry-run -Werror $(filter %pp,$(NATIVE))
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
 
 format: $(VENV)/.has-tools ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(filter %pp,$(NATIVE))
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.has-docs ## Build the documentation into site/ (strict)

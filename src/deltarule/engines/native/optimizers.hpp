@@ -10,9 +10,9 @@ namespace deltarule::DELTARULE_ISA {
 template <class T> struct Update {
     Method method;
     T rate, momentum, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, epsilon;
-    T correction_1, correction_2;  // of Adam's means, as divisors
-    T divisor;                     // of the gradient's sums
-    T l1[2], l2[2];                // penalties on weights, on biases
+    T correction_1{}, correction_2{};  // of Adam's means, as divisors
+    T divisor;                         // of the gradient's sums
+    T l1[2], l2[2];                    // penalties on weights, on biases
 
     Update(const Optimizer& o, const Objective& j, int layer, const Step& step)
         : method(o.method),
@@ -26,6 +26,7 @@ template <class T> struct Update {
           divisor(j.mean ? T(step.weight) : T(1)),
           l1{T(j.l1[0]), T(j.l1[1])},
           l2{T(j.l2[0]), T(j.l2[1])} {
+        if (method < Method::adam) return;
         const double c1 = 1.0 - std::pow(o.beta_1, step.t), c2 = 1.0 - std::pow(o.beta_2, step.t);
         correction_1 = T(c1);
         correction_2 = T(c2);
