@@ -377,7 +377,10 @@ def test_digits_of_mnist(case: Case) -> None:
 @pytest.mark.slow
 @cases("back.mnist.claim")
 def test_printed_errors_come_from_raw_pixels(case: Case) -> None:
-    """With pixels 0 ... 255 our errors stay within a twentieth of the printed ones."""
+    """With pixels 0 ... 255 our errors stay within a twentieth of the printed ones.
+
+    Such inputs saturate the units, and a run depends on every rounding: this is the reference engine's path.
+    """
     given, (X, y) = case.inputs, mnist("train")
     rng = legacy(given["seed"])
     net = drawn(rng, given["structure"])
@@ -389,6 +392,7 @@ def test_printed_errors_come_from_raw_pixels(case: Case) -> None:
         batches=shuffled(rng, given["train"], given["bt_size"], 50),
         epochs=50,
         record_steps=True,
+        engine="reference",
     )
     for epoch, printed in case.printed["errors"].items():
         assert history.step_losses[int(epoch)].mean() == pytest.approx(printed, rel=0.05)
