@@ -85,8 +85,7 @@ class NativeEngine:
     ) -> None:
         rows, before = job.rows, state.step
         memory = {name: np.array(values) for name, values in state.optimizer.items()}
-        slots = [memory[name] for name in ("v",) if name in memory and "m" not in memory]
-        slots = slots or [memory[name] for name in ("m", "v") if name in memory]
+        slots = [memory[name] for name in ("m", "v") if name in memory]
         spec = self._spec(job, state, epochs)
         finished, steps, interrupt = _native.run(
             spec,
