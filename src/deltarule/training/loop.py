@@ -85,12 +85,14 @@ class Training(Iterator[EpochReport]):
         try:
             with np.errstate(all="ignore"):
                 self.engine.run_epochs(self.job, self.state, epochs, done)
-        except KeyboardInterrupt:
-            self._record(done[: finite_objectives(self.job, done)], before, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            finite = finite_epochs(self.job, done, self.state.theta)
+            self._record(done[:finite], before, seconds)
+        except KeyboardInterrupt:  # wherever it came, every finished epoch is put on record
+            known = len(self.history.epochs) - before.epoch
+            unknown = done[known : finite_objectives(self.job, done)]
+            self._record(unknown, before, time.perf_counter() - start)
             raise
-        seconds = time.perf_counter() - start
-        finite = finite_epochs(self.job, done, self.state.theta)
-        self._record(done[:finite], before, seconds)
         self._chunk = max(1, min(2 * epochs, int(SECONDS_PER_CHUNK * epochs / max(seconds, 1e-9))))
         stop = self._look(self.history.epochs[-1]) if finite == len(done) else None
         if finite < len(done):
@@ -100,8 +102,9 @@ class Training(Iterator[EpochReport]):
 
     def _record(self, done: list[EpochSums], before: TrainingState, seconds: float) -> None:
         """Report the epochs that were finished, from a state on."""
-        self._guard.see(before.epoch, done, before)
-        for number, sums in enumerate(done, start=before.epoch + 1):
+        first = len(self.history.epochs)
+        self._guard.see(first, done, before)
+        for number, sums in enumerate(done, start=first + 1):
             self.history.epochs.append(self._report(number, sums, seconds / len(done)))
 
     def _report(self, number: int, sums: EpochSums, seconds: float) -> EpochReport:
