@@ -1,64 +1,132 @@
-// The micro-kernel: a block of `block_rows` by `2 * lanes` (or `lanes`) sums of products, held in registers.
-// One kernel serves all three products; only where the scalar operand comes from differs:
-//   z = x W       scalar x[row][k],   vector W[k][columns]      (block rows are rows,   k runs over inputs)
-//   d_a = delta W'  scalar delta[row][k], vector W'[k][columns]   (the same)
-//   dW = x' delta scalar x[k][input], vector delta[k][columns]   (block rows are inputs, k runs over rows)
+// The micro-kernel: a block of a few rows by one to three vectors of sums of products, held in registers.
+// One kernel serves all three products; only the strides of the scalar operand differ:
+//   z = x W         scalar x[row][k],      vector W[k][columns]      (block rows are rows,   k runs over
+//   inputs) d_a = delta W'  scalar delta[row][k],  vector W'[k][columns]     (the same) dW = x' delta scalar
+//   x[k][input],    vector delta[k][columns]  (block rows are inputs, k runs over rows)
+// Sums run in portions of k whose operands stay in the first-level cache: a portion is added up alone first,
+// so that long sums lose less to rounding, and in the same order whoever computes it.
 #pragma once
 
-#include <algorithm>
-
-#include "vector.hpp"
+#include "panels.hpp"
 
 namespace deltarule::DELTARULE_ISA {
 
-#if VECTOR_BYTES == 64
-inline constexpr int block_rows = 12;  // 24 sums, 2 vectors and a scalar in 32 registers
-#else
-inline constexpr int block_rows = 6;  // 12 sums, 2 vectors and a scalar in 16 registers
-#endif
+// As many sums as fit the registers beside the vectors and a scalar; a divisor of every panel's columns.
+template <class T, int vectors>
+inline constexpr int block_rows = std::min(lanes<T>, VECTOR_BYTES == 64 || vectors == 1 ? 8 : 4);
+inline constexpr int row_multiple = 8;  // of every block_rows
 
-inline constexpr std::ptrdiff_t sum_rows = 256;  // added up alone first: long sums lose less to rounding
+inline constexpr int portion_rows = 128;                               // of a sum over rows
+inline constexpr int portion_inputs = 25 * 1024 / (3 * VECTOR_BYTES);  // of a sum over inputs or units
 
-template <class T, int vectors> struct Block {
-    V<T> sum[block_rows][vectors];
+// The loops over rows and vectors are written out by the compiler, so that the sums stay in registers.
+template <class T, int rows, int vectors> struct Block {
+    V<T> sum[rows][vectors] = {};
+
+    // Add the products x(m, k) * B[k][v] for k = 0 ... n_k.
+    template <class F> [[gnu::always_inline]] void add(F x, std::ptrdiff_t n_k, const T* B) {
+        for (std::ptrdiff_t k = 0; k < n_k; ++k, B += vectors * lanes<T>) {
+            V<T> b[vectors];
+#pragma GCC unroll 3
+            for (int v = 0; v < vectors; ++v) b[v] = in_register<T>(load<T>(B + v * lanes<T>));
+#pragma GCC unroll 8
+            for (int m = 0; m < rows; ++m) {
+                const T scalar = x(m, k);
+#pragma GCC unroll 3
+                for (int v = 0; v < vectors; ++v) sum[m][v] += scalar * b[v];
+            }
+        }
+    }
+    // Put the sums where `to` is, or add them to what is there; one row of the block after another.
+    [[gnu::always_inline]] void put(T* to, bool first) const {
+#pragma GCC unroll 8
+        for (int m = 0; m < rows; ++m)
+#pragma GCC unroll 3
+            for (int v = 0; v < vectors; ++v, to += lanes<T>)
+                store<T>(to, first ? sum[m][v] : load<T>(to) + sum[m][v]);
+    }
 };
 
-// Sum over k of x[m][k] * B[k][...]; x: block_rows pointers, B: panel with `vectors` vectors per k.
-template <class T, int vectors>
-inline Block<T, vectors> product(const T* const* x, std::ptrdiff_t n_k, const T* B) {
-    Block<T, vectors> block{};
-    const T* row[block_rows];
-    for (int m = 0; m < block_rows; ++m) row[m] = x[m];
-    for (std::ptrdiff_t k = 0; k < n_k; ++k, B += vectors * lanes<T>) {
-        V<T> b[vectors];
-        for (int v = 0; v < vectors; ++v) b[v] = load<T>(B + v * lanes<T>);
-#pragma GCC unroll 12
-        for (int m = 0; m < block_rows; ++m)
-            for (int v = 0; v < vectors; ++v) block.sum[m][v] += row[m][k] * b[v];
-    }
-    return block;
+// Call f with the number of vectors of a panel as a constant.
+template <class T, class F> inline void with_vectors(int columns, F f) {
+    if (columns == lanes<T>) f(std::integral_constant<int, 1>{});
+    else if (columns == 2 * lanes<T>) f(std::integral_constant<int, 2>{});
+    else f(std::integral_constant<int, 3>{});
 }
 
-// Sum over rows k of x[k][first + m] * delta[k][...]; delta: rows of `stride` values, from the panel's first
-// column on.
-template <class T, int vectors>
-inline Block<T, vectors> outer(const T* const* x, std::ptrdiff_t first, std::ptrdiff_t n_rows, const T* delta,
-                               std::ptrdiff_t stride) {
-    Block<T, vectors> total{};
-    for (std::ptrdiff_t begin = 0; begin < n_rows; begin += sum_rows) {
-        Block<T, vectors> block{};
-        for (std::ptrdiff_t k = begin; k < std::min(n_rows, begin + sum_rows); ++k, delta += stride) {
-            V<T> b[vectors];
-            for (int v = 0; v < vectors; ++v) b[v] = load<T>(delta + v * lanes<T>);
-            const T* row = x[k] + first;
-#pragma GCC unroll 12
-            for (int m = 0; m < block_rows; ++m)
-                for (int v = 0; v < vectors; ++v) block.sum[m][v] += row[m] * b[v];
-        }
-        for (int m = 0; m < block_rows; ++m)
-            for (int v = 0; v < vectors; ++v) total.sum[m][v] += block.sum[m][v];
+// The scalar operand of z = x W: of a block of rows from r on, panel q. Values in panels ...
+template <class T> struct FromValues {
+    const Values<T>& x;
+    struct Scalars {
+        const T* at;
+        std::ptrdiff_t columns;
+        [[gnu::always_inline]] T operator()(int m, std::ptrdiff_t k) const { return at[m * columns + k]; }
+    };
+    template <int rows> [[gnu::always_inline]] Scalars block(std::ptrdiff_t r, int q) const {
+        return {x.at(q, r), x.panels[q].columns};
     }
-    return total;
+};
+// ... or rows wherever they lie; `between` is called now and then.
+template <class T, class F> struct FromRows {
+    const Panels<T>& panels;
+    const T* const* x;
+    F between;
+    template <int rows> struct Scalars {
+        const T* at[rows];
+        [[gnu::always_inline]] T operator()(int m, std::ptrdiff_t k) const { return at[m][k]; }
+    };
+    template <int rows> [[gnu::always_inline]] Scalars<rows> block(std::ptrdiff_t r, int q) const {
+        Scalars<rows> found;
+        for (int m = 0; m < rows; ++m) found.at[m] = x[r + m] + panels[q].begin;
+        between();
+        return found;
+    }
+};
+
+// Rows first ... end of panel p of x W, W lying in `memory`. The rows are rounded up to whole blocks.
+template <class T, class Source>
+inline void multiply(const Source& x, const Matrix<T>& W, const T* memory, int p, const Values<T>& to,
+                     std::ptrdiff_t first, std::ptrdiff_t end) {
+    const Panels<T>& inputs = W.inputs;
+    const int n_portions = (inputs.width + portion_inputs - 1) / portion_inputs;
+    for (int portion = 0; portion < n_portions; ++portion) {
+        const int from = inputs.count() * portion / n_portions,
+                  until = inputs.count() * (portion + 1) / n_portions;
+        const auto block_of = [&]<int rows, int vectors>(std::ptrdiff_t r) {
+            Block<T, rows, vectors> block;
+            const T* B = memory + W.at(p, inputs[from].begin);
+            for (int q = from; q < until; ++q) {
+                block.add(x.template block<rows>(r, q), inputs.used(q), B);
+                B += inputs[q].columns * vectors * lanes<T>;
+            }
+            block.put(to.at(p, r), portion == 0);
+        };
+        with_vectors<T>(W.units[p].columns, [&](auto vectors) {
+            std::ptrdiff_t r = first;
+            for (; r + 1 < end; r += block_rows<T, vectors>)
+                block_of.template operator()<block_rows<T, vectors>, vectors>(r);
+            if (r < end) block_of.template operator()<1, vectors>(r);
+        });
+    }
+}
+
+// Inputs of a panel (its values x of `n` rows, at most a portion) by units of panel p of x' delta, summed
+// over the rows from `begin` on, into `sums`, [input][unit]; if not the first portion, added to what is
+// there.
+template <class T>
+inline void multiply_transposed(const T* x, int inputs, const Values<T>& delta, int p, std::ptrdiff_t begin,
+                                std::ptrdiff_t n, bool first, T* sums) {
+    const T* B = delta.at(p, begin);
+    const int units = delta.panels[p].columns;
+    with_vectors<T>(units, [&](auto vectors) {
+        constexpr int block = block_rows<T, vectors>;
+        for (int input = 0; input < inputs; input += block) {
+            Block<T, block, vectors> sum;
+            sum.add([&](int m, std::ptrdiff_t k) [[gnu::always_inline]] { return x[k * inputs + input + m]; },
+                    n, B);
+            sum.put(sums + input * units, first);
+        }
+    });
 }
 
 }  // namespace deltarule::DELTARULE_ISA

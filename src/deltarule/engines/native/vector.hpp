@@ -42,6 +42,15 @@ template <class T> inline V<T> load(const T* p) {
 }
 template <class T> inline void store(T* p, V<T> v) { std::memcpy(p, &v, sizeof v); }
 template <class T> inline V<T> all(T x) { return V<T>{} + x; }
+// Keeps the compiler from reading v from memory again at every use.
+template <class T> inline V<T> in_register(V<T> v) {
+#if defined(__x86_64__)
+    asm("" : "+v"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
 
 // Where a is NaN they stay NaN.
 template <class T> inline V<T> min(V<T> a, V<T> b) { return b < a ? b : a; }

@@ -1,0 +1,199 @@
+// The forward pass of wide networks: units fill the vector lanes. Chunks of rows go through all layers by
+// themselves, so their results do not depend on who computes them. Layout: see panels.hpp; the inputs stay
+// where they are.
+#pragma once
+
+#include <memory>
+
+#include "kernel.hpp"
+#include "losses.hpp"
+
+namespace deltarule::DELTARULE_ISA {
+
+inline bool needs_z(Activation activation) {  // the others find their slope from a alone
+    return activation == Activation::gelu || activation == Activation::silu ||
+           activation == Activation::mish || activation == Activation::softplus;
+}
+
+// Rows that will be wanted next are fetched from memory little by little, while others are computed with.
+class Prefetch {
+  public:
+    void add(const void* row, std::size_t bytes) {
+        const char* at = static_cast<const char*>(row);
+        for (std::size_t line = 0; line < bytes; line += 64) lines.push_back(at + line);
+    }
+    void spread(std::ptrdiff_t times) { each = lines.size() / std::max<std::ptrdiff_t>(1, times) + 1; }
+    void some() {
+        for (const std::size_t end = std::min(lines.size(), done + each); done < end; ++done)
+            __builtin_prefetch(lines[done], 0, 2);
+    }
+    void clear() { lines.clear(), done = 0; }
+
+  private:
+    std::vector<const char*> lines;
+    std::size_t done = 0, each = 0;
+};
+
+template <class T> class Forward {
+  public:
+    // Room for `span_rows` rows, a multiple of row_multiple.
+    Forward(const Network& net, const Rows<T>& rows, std::ptrdiff_t span_rows)
+        : net(net), rows(rows), place(places(net)), x(span_rows), losses(span_rows) {
+        panels.reserve(net.widths.size());
+        for (const int width : net.widths) panels.emplace_back(width);
+        for (int l = 0; l < net.layers(); ++l) {
+            W.emplace_back(panels[l], panels[l + 1], size);
+            b.push_back(size += W[l].size());
+            size += panels[l + 1].padded;
+        }
+        for (int l = 0; l <= net.layers(); ++l) {
+            const bool keeps_z = l > 0 && l < net.layers() && needs_z(net.activations[l - 1]);
+            values.emplace_back(new Values<T>(panels[l], l > 0 ? span_rows : 0));
+            z.emplace_back(new Values<T>(panels[l], keeps_z ? span_rows : 0));
+        }
+        memory.reset(size);
+    }
+
+    // Visit every parameter at `mine` (laid out as W and b say) and in theta.
+    template <class F> void each_parameter(T* mine, T* theirs, F f) const {
+        for (int l = 0; l < net.layers(); ++l) {
+            const auto& [i, o, W_at, b_at] = place[l];
+            for (int p = 0; p < panels[l + 1].count(); ++p) {
+                const auto [begin, columns] = panels[l + 1][p];
+                const int used = panels[l + 1].used(p);
+                for (int m = 0; m < i; ++m)
+                    for (int j = 0; j < used; ++j)
+                        f(mine[W[l].at(p, m) + j], theirs[W_at + std::size_t(m) * o + begin + j]);
+                if (net.bias)
+                    for (int j = 0; j < used; ++j) f(mine[b[l] + begin + j], theirs[b_at + begin + j]);
+            }
+        }
+    }
+
+    // Rows first ... first + count of the span whose r-th row is row(r): up to z of the output layer.
+    template <class F> void forward(F row, std::ptrdiff_t first, std::ptrdiff_t count, Prefetch& ahead) {
+        for (std::ptrdiff_t r = first; r < first + round_up(count, row_multiple); ++r)
+            x[r] = rows.X + row(std::min(r, first + count - 1)) * net.inputs();
+        ahead.spread(panels[1].count() * panels[0].count() * count / block_rows<T, 3>);
+        const auto some = [&] { ahead.some(); };
+        for (int l = 0; l < net.layers(); ++l)
+            for (int p = 0; p < panels[l + 1].count(); ++p) {
+                const auto product = [&](const auto& from) {
+                    multiply<T>(from, W[l], memory.data(), p, *values[l + 1], first, first + count);
+                };
+                if (l == 0) product(FromRows<T, decltype(some)>{panels[0], x.data(), some});
+                else product(FromValues<T>{*values[l]});
+                activate(l, p, first, count);
+            }
+    }
+
+    // Rows begin ... begin + n of input panel q of layer l, [row][input]; `room` is for a portion of them.
+    const T* inputs_of(int l, int q, std::ptrdiff_t begin, std::ptrdiff_t n, T* room) const {
+        if (l > 0) return values[l]->at(q, begin);
+        const int columns = panels[0][q].columns, used = panels[0].used(q), first = panels[0][q].begin;
+        T* to = room;
+        for (std::ptrdiff_t r = begin; r < begin + n; ++r, to += columns) {
+            int j = 0;
+            for (; j + lanes<T> <= used; j += lanes<T>) store<T>(to + j, load<T>(x[r] + first + j));
+            for (; j < used; ++j) to[j] = x[r][first + j];
+        }
+        return room;
+    }
+
+    // Their losses, and into delta (one Values) their weighted deltas.
+    template <class F>
+    void outputs(F row, std::ptrdiff_t first, std::ptrdiff_t count, Loss loss, Values<T>& delta) {
+        for (std::ptrdiff_t r = first; r < first + count; r += lanes<T>)
+            output_group(row, r, int(std::min<std::ptrdiff_t>(lanes<T>, first + count - r)), loss, delta);
+    }
+
+    const Network& net;
+    const Rows<T>& rows;
+    const std::vector<Place> place;
+    std::vector<Panels<T>> panels;  // of the inputs and of every layer
+    std::vector<Matrix<T>> W;       // where in memory
+    std::vector<std::size_t> b;
+    std::size_t size = 0;                               // of all parameters, padded
+    Aligned<T> memory;                                  // the parameters
+    std::vector<std::unique_ptr<Values<T>>> values, z;  // a of each layer from 1 on (of the last: z)
+    std::vector<const T*> x;                            // the rows
+    std::vector<T> losses;
+
+  private:
+    // From the sums of panel p to z and a of layer l.
+    void activate(int l, int p, std::ptrdiff_t first, std::ptrdiff_t count) {
+        const int columns = panels[l + 1][p].columns;
+        const T* bias = memory.data() + b[l] + panels[l + 1][p].begin;
+        T *a = values[l + 1]->at(p, first), *end = values[l + 1]->at(p, first + count);
+        const bool output = l + 1 == net.layers(), softmax = net.activations[l] == Activation::softmax;
+        const auto pass = [&](auto phi, T* z_l) {
+            for (; a < end; a += columns)
+                for (int j = 0; j < columns; j += lanes<T>) {
+                    const V<T> sum = load<T>(a + j) + load<T>(bias + j);
+                    if (z_l) store<T>(z_l + j, sum);
+                    store<T>(a + j, phi.value(sum));
+                    if (z_l && j + lanes<T> == columns) z_l += columns;
+                }
+        };
+        if (output || softmax) pass(Identity<T>{}, nullptr);
+        else
+            with_activation<T>(net.activations[l], [&](auto phi) {
+                pass(phi, needs_z(net.activations[l]) ? z[l + 1]->at(p, first) : nullptr);
+            });
+        if (softmax && !output && p + 1 == panels[l + 1].count()) softmax_rows(l, first, first + count);
+    }
+
+    void softmax_rows(int l, std::ptrdiff_t first, std::ptrdiff_t end) {
+        for (std::ptrdiff_t r = first; r < end; ++r) {
+            T top = values[l + 1]->at(0, r)[0], total = 0;
+            each_unit(l + 1, r, [&](T& a, T&) { top = std::max(top, a); }, *values[l + 1]);
+            each_unit(l + 1, r, [&](T& a, T&) { total += a = std::exp(a - top); }, *values[l + 1]);
+            each_unit(l + 1, r, [&](T& a, T&) { a /= total; }, *values[l + 1]);
+        }
+    }
+
+  public:
+    // Visit a row's value of every unit of layer l (counted from the inputs, 0), and the same unit's in
+    // `other`.
+    template <class F> void each_unit(int l, std::ptrdiff_t r, F f, const Values<T>& other) const {
+        for (int p = 0; p < panels[l].count(); ++p)
+            for (int j = 0; j < panels[l].used(p); ++j) f(values[l]->at(p, r)[j], other.at(p, r)[j]);
+    }
+
+  private:
+    // The output layer of up to `lanes` rows at once: row r is lane r.
+    template <class F>
+    void output_group(F row, std::ptrdiff_t first, int count, Loss loss, Values<T>& delta) {
+        const int k = net.outputs(), last = net.layers();
+        thread_local Aligned<T> scratch;
+        thread_local int room = 0;
+        if (room < k) scratch.reset(std::size_t(4 * (room = k)) * lanes<T>);
+        T *z_k = scratch.data(), *y_k = z_k + k * lanes<T>, *a_k = y_k + k * lanes<T>,
+          *d_k = a_k + k * lanes<T>;
+        V<T> weight{};
+        for (int m = 0; m < count; ++m) {
+            const std::ptrdiff_t from = row(first + m);
+            T *z_m = z_k + m, *y_m = y_k + m;
+            const T *y = rows.y + from * k, *offset = rows.offset ? rows.offset + from * k : nullptr;
+            each_unit(
+                last, first + m,
+                [&](T& value, T&) {
+                    *z_m = value + (offset ? *offset++ : T(0)), *y_m = *y++;
+                    z_m += lanes<T>, y_m += lanes<T>;
+                },
+                delta);
+            weight[m] = rows.w ? rows.w[from] : T(1);
+        }
+        const auto vectors = [](T* at) { return reinterpret_cast<V<T>*>(at); };
+        const V<T> value = loss_and_delta<T>(loss, net.activations[last - 1], vectors(z_k), vectors(y_k),
+                                             vectors(a_k), vectors(d_k), k);
+        for (int m = 0; m < count; ++m) {
+            const T w = weight[m], *d = d_k + m;
+            losses[first + m] = w > T(0) ? value[m] * w : T(0);
+            each_unit(
+                last, first + m, [&](T&, T& to) { to = w > T(0) ? *d * w : T(0), d += lanes<T>; }, delta);
+        }
+    }
+};
+
+}  // namespace deltarule::DELTARULE_ISA

@@ -1,0 +1,79 @@
+// Panels: how wide layers lie in memory, so that the micro-kernel reads everything in order. The columns of a
+// matrix or of a layer's values are dealt out to panels of one to three vectors; what belongs to one panel is
+// contiguous:
+//   Values    [panel][row][column]     the activations or deltas of the rows of a span
+//   Matrix    [panel][input][column]   W; for pulling deltas back also its transpose, [panel][unit][column]
+// Columns are padded with zeros to whole vectors.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "memory.hpp"
+#include "vector.hpp"
+
+namespace deltarule::DELTARULE_ISA {
+
+inline std::ptrdiff_t round_up(std::ptrdiff_t n, std::ptrdiff_t to) { return (n + to - 1) / to * to; }
+
+struct Panel {
+    int begin, columns;  // columns begin ... begin + columns
+};
+
+// Three vectors wide, as the kernel likes it best; at the end two, and one only where that is all.
+template <class T> class Panels {
+  public:
+    explicit Panels(int width) : width(width), padded(int(round_up(width, lanes<T>))) {
+        for (int begin = 0; begin < padded;) {
+            const int left = (padded - begin) / lanes<T>, vectors = left == 4 ? 2 : std::min(left, 3);
+            panels.push_back({begin, vectors * lanes<T>});
+            begin += panels.back().columns;
+        }
+    }
+    int count() const { return int(panels.size()); }
+    const Panel& operator[](int p) const { return panels[p]; }
+    int used(int p) const { return std::min(panels[p].columns, width - panels[p].begin); }
+
+    const int width, padded;
+
+  private:
+    std::vector<Panel> panels;
+};
+
+template <class T> class Values {
+  public:
+    Values(const Panels<T>& panels, std::ptrdiff_t rows) : panels(panels) {
+        memory.reset(std::size_t(panels.padded) * rows + std::size_t(panels.count()) * gap);
+        for (int p = 0; p < panels.count(); ++p)
+            origin.push_back(memory.data() + panels[p].begin * rows + p * gap);
+    }
+    // Row `row` of panel p.
+    T* at(int p, std::ptrdiff_t row) const { return origin[p] + row * panels[p].columns; }
+
+    const Panels<T>& panels;
+
+  private:
+    static constexpr std::ptrdiff_t gap = 512 / sizeof(T);  // rows of several panels share no cache sets
+    Aligned<T> memory;
+    std::vector<T*> origin;
+};
+
+// A matrix of inputs.width rows and units.width columns, both padded: where it lies in some memory.
+template <class T> class Matrix {
+  public:
+    Matrix(const Panels<T>& inputs, const Panels<T>& units, std::size_t start)
+        : inputs(inputs), units(units), start(start) {}
+    std::size_t size() const { return std::size_t(inputs.padded) * units.padded; }
+    // Rows from `input` on of panel p.
+    std::size_t at(int p, int input) const {
+        return start + std::size_t(units[p].begin) * inputs.padded + std::size_t(input) * units[p].columns;
+    }
+
+    const Panels<T>&inputs, &units;
+
+  private:
+    const std::size_t start;
+};
+
+}  // namespace deltarule::DELTARULE_ISA
