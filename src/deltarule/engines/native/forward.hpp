@@ -185,8 +185,12 @@ template <class T> class Forward {
             weight[m] = rows.w ? rows.w[from] : T(1);
         }
         const auto vectors = [](T* at) { return reinterpret_cast<V<T>*>(at); };
-        const V<T> value = loss_and_delta<T>(loss, net.activations[last - 1], vectors(z_k), vectors(y_k),
-                                             vectors(a_k), vectors(d_k), k);
+        const Activation activation = net.activations[last - 1];
+        const V<T> log_total =
+            deltarule::DELTARULE_ISA::activate<T>(activation, vectors(z_k), vectors(a_k), k);
+        V<T> value{};
+        loss_and_delta<T, 1>(loss, activation, &log_total, vectors(z_k), vectors(y_k), vectors(a_k),
+                             vectors(d_k), k, &value);
         for (int m = 0; m < count; ++m) {
             const T w = weight[m], *d = d_k + m;
             losses[first + m] = w > T(0) ? value[m] * w : T(0);

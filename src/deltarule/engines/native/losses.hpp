@@ -18,100 +18,120 @@ template <class T> struct Share {
     V<T> value, slope;
 };
 
-template <class T> inline Share<T> share(Loss loss, V<T> y, V<T> y_hat, T inverse_k) {
-    const V<T> e = y_hat - y;
+// Call f with the function (y, y_hat) -> Share of a loss; the branch is outside the loops.
+template <class T, class F> inline void with_share(Loss loss, T inverse_k, F f) {
+    using A = V<T>;
     switch (loss) {
         case Loss::mean_squared_error:
-            return {e * e * inverse_k, T(2) * inverse_k * e};
+            return f([=](A y, A y_hat) -> Share<T> {
+                const A e = y_hat - y;
+                return {e * e * inverse_k, T(2) * inverse_k * e};
+            });
         case Loss::half_squared_error:
-            return {T(0.5) * e * e, e};
+            return f([](A y, A y_hat) -> Share<T> {
+                const A e = y_hat - y;
+                return {T(0.5) * e * e, e};
+            });
         case Loss::sum_squared_error:
-            return {e * e, T(2) * e};
+            return f([](A y, A y_hat) -> Share<T> {
+                const A e = y_hat - y;
+                return {e * e, T(2) * e};
+            });
         case Loss::absolute_error:
-            return {abs<T>(e) * inverse_k, sign<T>(e) * inverse_k};
-        case Loss::huber: {
-            const V<T> size = abs<T>(e), near = min<T>(size, all<T>(1));
-            return {near * (size - T(0.5) * near) * inverse_k, clamp<T>(e, T(-1), T(1)) * inverse_k};
-        }
-        case Loss::binary_cross_entropy: {
-            // 1 - y_hat is known only to the spacing of the numbers near 1.
-            const V<T> p = at_least<T>(y_hat), x = T(1) - y,
-                       q = max<T>(T(1) - y_hat, all<T>(std::numeric_limits<T>::epsilon()));
-            return {-(xlogy<T>(y, p) + xlogy<T>(x, q)), x / q - y / p};
-        }
+            return f([=](A y, A y_hat) -> Share<T> {
+                const A e = y_hat - y;
+                return {abs<T>(e) * inverse_k, sign<T>(e) * inverse_k};
+            });
+        case Loss::huber:
+            return f([=](A y, A y_hat) -> Share<T> {
+                const A e = y_hat - y, size = abs<T>(e), near = min<T>(size, all<T>(1));
+                return {near * (size - T(0.5) * near) * inverse_k, clamp<T>(e, T(-1), T(1)) * inverse_k};
+            });
+        case Loss::binary_cross_entropy:
+            return f([](A y, A y_hat) -> Share<T> {
+                // 1 - y_hat is known only to the spacing of the numbers near 1.
+                const A p = at_least<T>(y_hat), x = T(1) - y,
+                        q = max<T>(T(1) - y_hat, all<T>(std::numeric_limits<T>::epsilon()));
+                return {-(xlogy<T>(y, p) + xlogy<T>(x, q)), x / q - y / p};
+            });
         case Loss::cross_entropy:
-            return {-xlogy<T>(y, at_least<T>(y_hat)), -y / at_least<T>(y_hat)};
-        case Loss::poisson: {
-            const V<T> p = at_least<T>(y_hat);
-            return {y_hat - xlogy<T>(y, p) + saturated<T>(y), T(1) - y / p};
-        }
+            return f([](A y, A y_hat) -> Share<T> {
+                return {-xlogy<T>(y, at_least<T>(y_hat)), -y / at_least<T>(y_hat)};
+            });
+        case Loss::poisson:
+            return f([](A y, A y_hat) -> Share<T> {
+                const A p = at_least<T>(y_hat);
+                return {y_hat - xlogy<T>(y, p) + saturated<T>(y), T(1) - y / p};
+            });
     }
-    return {V<T>{}, V<T>{}};
 }
 
-// Softmax over the k outputs; returns ln(sum of e^z).
-template <class T> inline V<T> softmax(const V<T>* z, V<T>* a, int k) {
+// Softmax over the k outputs, one every `next` vectors; returns ln(sum of e^z).
+template <class T> inline V<T> softmax(const V<T>* z, V<T>* a, int k, int next = 1) {
     V<T> top = z[0], total{};
-    for (int j = 1; j < k; ++j) top = max<T>(top, z[j]);
-    for (int j = 0; j < k; ++j) total += a[j] = exp<T>(z[j] - top);
-    for (int j = 0; j < k; ++j) a[j] /= total;
+    for (int j = next; j < k * next; j += next) top = max<T>(top, z[j]);
+    for (int j = 0; j < k * next; j += next) total += a[j] = exp<T>(z[j] - top);
+    for (int j = 0; j < k * next; j += next) a[j] /= total;
     return top + log<T>(total);
 }
 
-template <class T> inline void softmax_pull_back(const V<T>* a, const V<T>* d_a, V<T>* delta, int k) {
+template <class T>
+inline void softmax_pull_back(const V<T>* a, const V<T>* d_a, V<T>* delta, int k, int next = 1) {
     V<T> dot{};
-    for (int j = 0; j < k; ++j) dot += a[j] * d_a[j];
-    for (int j = 0; j < k; ++j) delta[j] = a[j] * (d_a[j] - dot);
+    for (int j = 0; j < k * next; j += next) dot += a[j] * d_a[j];
+    for (int j = 0; j < k * next; j += next) delta[j] = a[j] * (d_a[j] - dot);
 }
 
 // The output layer's activation a, and ln(sum of e^z) where it is softmax.
-template <class T> inline V<T> activate(Activation activation, const V<T>* z, V<T>* a, int k) {
-    if (activation == Activation::softmax) return softmax<T>(z, a, k);
+template <class T> inline V<T> activate(Activation activation, const V<T>* z, V<T>* a, int k, int next = 1) {
+    if (activation == Activation::softmax) return softmax<T>(z, a, k, next);
     with_activation<T>(activation, [&](auto phi) {
-        for (int j = 0; j < k; ++j) a[j] = phi.value(z[j]);
+        for (int j = 0; j < k * next; j += next) a[j] = phi.value(z[j]);
     });
     return V<T>{};
 }
 
-// From z and y, k vectors each, to the loss of each row (returned) and delta, k vectors.
-template <class T>
-inline V<T> loss_and_delta(Loss loss, Activation activation, const V<T>* z, const V<T>* y, V<T>* a,
-                           V<T>* delta, int k) {
-    const V<T> log_total = activate<T>(activation, z, a, k);
-    V<T> value{};
+// From z, y and a = activate(z) to delta and the loss of each row, added to `value`. Rows are G vectors:
+// output j of all is at j G ... j G + G - 1. log_total is what softmax has returned, G vectors.
+template <class T, int G>
+inline void loss_and_delta(Loss loss, Activation activation, const V<T>* log_total, const V<T>* z,
+                           const V<T>* y, const V<T>* a, V<T>* delta, int k, V<T>* value) {
+    const auto each = [&](auto f) {
+        for (int j = 0; j < k * G; j += G)
+            for (int g = 0; g < G; ++g) f(j + g, g);
+    };
     if (loss == Loss::binary_cross_entropy && activation == Activation::sigmoid) {
-        for (int j = 0; j < k; ++j) {
-            value += softplus<T>(z[j]) - y[j] * z[j];
+        each([&](int j, int g) {
+            value[g] += softplus<T>(z[j]) - y[j] * z[j];
             delta[j] = a[j] - y[j];
-        }
+        });
     } else if (loss == Loss::poisson && activation == Activation::exponential) {
-        for (int j = 0; j < k; ++j) {
-            value += a[j] - y[j] * z[j] + saturated<T>(y[j]);
+        each([&](int j, int g) {
+            value[g] += a[j] - y[j] * z[j] + saturated<T>(y[j]);
             delta[j] = a[j] - y[j];
-        }
+        });
     } else if (loss == Loss::cross_entropy && activation == Activation::softmax) {
-        V<T> total{};
-        for (int j = 0; j < k; ++j) {
-            value += y[j] * (log_total - z[j]);
-            total += y[j];
-        }
-        for (int j = 0; j < k; ++j) delta[j] = a[j] * total - y[j];
+        V<T> total[G] = {};
+        each([&](int j, int g) {
+            value[g] += y[j] * (log_total[g] - z[j]);
+            total[g] += y[j];
+        });
+        each([&](int j, int g) { delta[j] = a[j] * total[g] - y[j]; });
     } else {
-        const T inverse_k = T(1) / T(k);
-        for (int j = 0; j < k; ++j) {
-            const auto [l, d] = share<T>(loss, y[j], a[j], inverse_k);
-            value += l;
-            delta[j] = d;
-        }
-        if (activation == Activation::softmax) {
-            softmax_pull_back<T>(a, delta, delta, k);
-        } else {
-            with_activation<T>(activation, [&](auto phi) {
-                for (int j = 0; j < k; ++j) delta[j] *= phi.slope(z[j], a[j]);
+        with_share<T>(loss, T(1) / T(k), [&](auto share) {
+            each([&](int j, int g) {
+                const auto [l, d] = share(y[j], a[j]);
+                value[g] += l;
+                delta[j] = d;
             });
-        }
+        });
+        if (activation == Activation::softmax)
+            for (int g = 0; g < G; ++g) softmax_pull_back<T>(a + g, delta + g, delta + g, k, G);
+        else
+            with_activation<T>(activation, [&](auto phi) {
+                for (int j = 0; j < k * G; ++j) delta[j] *= phi.slope(z[j], a[j]);
+            });
     }
-    return value;
 }
 
 }  // namespace deltarule::DELTARULE_ISA

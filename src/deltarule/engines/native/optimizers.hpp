@@ -6,40 +6,42 @@
 
 namespace deltarule::DELTARULE_ISA {
 
-// Everything an update needs beside the parameters themselves; made once per layer and step.
+// What differs from parameter to parameter: the learning rate of its layer, the penalties on its kind.
+template <class T> struct Settings {
+    V<T> rate, l1, l2;
+};
+
+// Everything else an update needs beside the parameters themselves; made once per step.
 template <class T> struct Update {
     Method method;
-    T rate, momentum, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, epsilon;
+    bool penalized;
+    T momentum, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, epsilon;
     T correction_1{}, correction_2{};  // of Adam's means, as divisors
+    T rate_factor = 1;                 // where Adam corrects its rate instead
     T divisor;                         // of the gradient's sums
-    T l1[2], l2[2];                    // penalties on weights, on biases
 
-    Update(const Optimizer& o, const Objective& j, int layer, const Step& step)
+    Update(const Optimizer& o, const Objective& j, const Step& step)
         : method(o.method),
-          rate(T(o.rates[layer])),
+          penalized(j.penalized()),
           momentum(T(o.momentum)),
           beta_1(T(o.beta_1)),
           beta_2(T(o.beta_2)),
           one_minus_beta_1(T(1.0 - o.beta_1)),
           one_minus_beta_2(T(1.0 - o.beta_2)),
           epsilon(T(o.epsilon)),
-          divisor(j.mean ? T(step.weight) : T(1)),
-          l1{T(j.l1[0]), T(j.l1[1])},
-          l2{T(j.l2[0]), T(j.l2[1])} {
+          divisor(j.mean ? T(step.weight) : T(1)) {
         if (method < Method::adam) return;
         const double c1 = 1.0 - std::pow(o.beta_1, step.t), c2 = 1.0 - std::pow(o.beta_2, step.t);
         correction_1 = T(c1);
         correction_2 = T(c2);
-        if (method == Method::adam_before_bias_correction) rate = T(o.rates[layer] * std::sqrt(c2) / c1);
+        if (method == Method::adam_before_bias_correction) rate_factor = T(std::sqrt(c2) / c1);
     }
 
-    // p: parameters, g: the sum of their gradients over rows, s and q: the optimizer's memory; kind: 0
-    // weights, 1 biases.
-    void operator()(T* p_at, V<T> g, T* s_at, T* q_at, int kind) const {
-        V<T> p = load<T>(p_at);
+    // p: parameters, g: the sum of their gradients over rows, s and q: the optimizer's memory.
+    void operator()(T* p_at, V<T> g, T* s_at, T* q_at, const Settings<T>& settings) const {
+        const V<T> p = load<T>(p_at), rate = settings.rate * rate_factor;
         g = g / divisor;
-        if (l1[kind] != T(0)) g += l1[kind] * sign<T>(p);
-        if (l2[kind] != T(0)) g += l2[kind] * p;
+        if (penalized) g += settings.l1 * sign<T>(p) + settings.l2 * p;
         switch (method) {
             case Method::sgd:
                 store<T>(p_at, p - rate * g);
@@ -66,5 +68,10 @@ template <class T> struct Update {
         }
     }
 };
+
+// The settings of a layer's weights (kind 0) or biases (kind 1).
+template <class T> inline Settings<T> settings(const Optimizer& o, const Objective& j, int layer, int kind) {
+    return {all<T>(T(o.rates[layer])), all<T>(T(j.l1[kind])), all<T>(T(j.l2[kind]))};
+}
 
 }  // namespace deltarule::DELTARULE_ISA

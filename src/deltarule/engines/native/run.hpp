@@ -66,28 +66,8 @@ inline void add(EpochSums& sums, const Step& step, double loss, bool record) {
                                                    : std::numeric_limits<double>::quiet_NaN());
 }
 
-template <class T> void run_narrow(Run<T>& run) {
-    Narrow<T> net(run.net, run.objective, run.optimizer, run.rows, run.keeps_order() && run.epochs > 1);
-    net.load_state(run.state);
-    Watch watch(run.poll);
-    const DenormalsFlushed flushed;
-    for (int e = 0; e < run.epochs; ++e) {
-        const Epoch epoch = run.epoch(run.first_epoch + e);
-        EpochSums sums{0, 0, net.penalty_now(), {}};
-        bool stopped = false;
-        for (const Step& step : epoch.steps) {
-            if ((stopped = watch.stopped())) break;
-            add(sums, step, net.step(epoch, step), run.record_steps);
-            run.steps_taken += step.t > 0;
-        }
-        if (stopped) break;
-        run.done.push_back(std::move(sums));
-    }
-    net.save_state(run.state);
-}
-
-template <class T> void run_wide(Run<T>& run) {
-    Wide<T> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), run.threads);
+// All threads execute this program together; thread 0 does what is done once.
+template <class T, class Net> void run_with(Run<T>& run, Net& net) {
     net.load_state(run.state);
     Watch watch(run.poll);
     Barrier barrier(run.threads);
@@ -113,8 +93,20 @@ template <class T> void run_wide(Run<T>& run) {
     net.save_state(run.state);
 }
 
+template <class T, int G> void run_narrow(Run<T>& run) {
+    Narrow<T, G> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), run.threads,
+                     run.keeps_order() && run.epochs > 1);
+    run_with(run, net);
+}
+
+template <class T> void run_wide(Run<T>& run) {
+    Wide<T> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), run.threads);
+    run_with(run, net);
+}
+
 template <class T> void run_epochs(Run<T>& run) {
-    if (is_narrow(run.net)) run_narrow<T>(run);
+    if (is_narrow(run.net) && run.largest_step() < 4 * lanes<T>) run_narrow<T, 1>(run);
+    else if (is_narrow(run.net)) run_narrow<T, 4>(run);
     else run_wide<T>(run);
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace deltarule::DELTARULE_ISA {
 
@@ -66,6 +67,19 @@ template <class T> inline T sum(V<T> v) {  // pairwise: the order of additions i
     for (int half = lanes<T> / 2; half >= 1; half /= 2)
         for (int lane = 0; lane < half; ++lane) part[lane] += part[lane + half];
     return part[0];
+}
+// Neighbors added: a's in the first half, b's in the second.
+template <class T> inline V<T> add_neighbors(V<T> a, V<T> b) {
+    return [&]<int... k>(std::integer_sequence<int, k...>) {
+        return __builtin_shufflevector(a, b, (2 * k)...) + __builtin_shufflevector(a, b, (2 * k + 1)...);
+    }(std::make_integer_sequence<int, lanes<T>>{});
+}
+// Lane i is the sum over v[i]; v has as many vectors as a vector has lanes, and is used up.
+template <class T> inline V<T> sums(V<T>* v) {
+#pragma GCC unroll 8
+    for (int count = lanes<T> / 2; count >= 1; count /= 2)
+        for (int i = 0; i < count; ++i) v[i] = add_neighbors<T>(v[2 * i], v[2 * i + 1]);
+    return v[0];
 }
 template <class T, class F> inline V<T> each(V<T> x, F f) {
     V<T> y;

@@ -178,12 +178,14 @@ template <class T> class Wide {
         if (biases)
             for (int p = t.first; p < t.end; ++p) bias_sums(t.layer, p, n, first);
         if (!last) return;
-        const Update<T> update(optimizer, objective, t.layer, step);
+        const Update<T> update(optimizer, objective, step);
+        const auto of_weights = settings<T>(optimizer, objective, t.layer, 0),
+                   of_biases = settings<T>(optimizer, objective, t.layer, 1);
         for (int p = t.first; p < t.end; ++p) {
             apply(update, forward.W[t.layer].at(p, inputs[t.q].begin), inputs.used(t.q) * units[p].columns,
-                  0);
+                  of_weights);
             transpose(t.layer, p, t.q);
-            if (biases) apply(update, forward.b[t.layer] + units[p].begin, units[p].columns, 1);
+            if (biases) apply(update, forward.b[t.layer] + units[p].begin, units[p].columns, of_biases);
         }
     }
 
@@ -200,10 +202,10 @@ template <class T> class Wide {
             }
     }
 
-    void apply(const Update<T>& update, std::size_t begin, int count, int kind) {
+    void apply(const Update<T>& update, std::size_t begin, int count, const Settings<T>& with) {
         for (std::size_t at = begin; at < begin + count; at += lanes<T>)
             update(forward.memory.data() + at, load<T>(gradient.data() + at), slot(0) + at, slot(1) + at,
-                   kind);
+                   with);
     }
 
     const Network& net;
