@@ -106,6 +106,7 @@ class Training(Iterator[EpochReport]):
         self._guard.see(first, done, before)
         for number, sums in enumerate(done, start=first + 1):
             self.history.epochs.append(self._report(number, sums, seconds / len(done)))
+            self.history.instruction_set, self.history.threads = sums.instruction_set, sums.threads
 
     def _report(self, number: int, sums: EpochSums, seconds: float) -> EpochReport:
         validation = self.settings.validation

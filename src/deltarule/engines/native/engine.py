@@ -87,7 +87,7 @@ class NativeEngine:
         memory = {name: np.array(values) for name, values in state.optimizer.items()}
         slots = [memory[name] for name in ("m", "v") if name in memory]
         spec = self._spec(job, state, epochs)
-        finished, steps, interrupt = _native.run(
+        finished, steps, threads, interrupt = _native.run(
             spec,
             np.ascontiguousarray(rows.X),
             np.ascontiguousarray(rows.y),
@@ -102,7 +102,8 @@ class NativeEngine:
         state.optimizer, state.step = memory, before + int(steps)
         state.epoch += len(finished)
         for loss, weight, penalty, step_losses in finished:
-            done.append(EpochSums(loss, weight, penalty, np.array(step_losses) if job.record_steps else None))
+            losses = np.array(step_losses) if job.record_steps else None
+            done.append(EpochSums(loss, weight, penalty, losses, spec["instruction_set"], threads))
         if interrupt is not None:
             raise interrupt
 

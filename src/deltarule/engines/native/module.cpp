@@ -47,7 +47,7 @@ double number(const nb::dict& from, const char* key) { return nb::cast<double>(f
 int integer(const nb::dict& from, const char* key) { return nb::cast<int>(from[key]); }
 
 // `spec` is made by engines/native/engine.py from a Job that it has checked. Returns (epochs done, steps
-// taken, what a signal handler raised or None).
+// taken, threads used, what a signal handler raised or None).
 template <class T>
 nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vector<T>> w,
               std::optional<Matrix<T>> offset, Parameters<T> theta, std::vector<Parameters<T>> slots,
@@ -96,7 +96,7 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     nb::list done;
     for (const EpochSums& sums : run.done)
         done.append(nb::make_tuple(sums.loss, sums.weight, sums.penalty, sums.step_losses));
-    return nb::make_tuple(done, run.steps_taken, interrupt);
+    return nb::make_tuple(done, run.steps_taken, run.threads, interrupt);
 }
 
 }  // namespace

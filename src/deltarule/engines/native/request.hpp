@@ -16,7 +16,8 @@ template <class T> struct Run {
     std::vector<std::vector<std::int64_t>> own;
     State<T> state;
     std::uint64_t first_epoch;
-    int epochs, threads;
+    int epochs;
+    int threads;  // those that it may use, and after the run those that it did use
     double t;  // steps taken before
     bool record_steps;
     Poll poll;

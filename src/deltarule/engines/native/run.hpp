@@ -68,6 +68,7 @@ inline void add(EpochSums& sums, const Step& step, double loss, bool record) {
 
 template <class T> void run_narrow(Run<T>& run) {
     Narrow<T> net(run.net, run.objective, run.optimizer, run.rows, run.keeps_order() && run.epochs > 1);
+    run.threads = 1;
     net.load_state(run.state);
     Watch watch(run.poll);
     const DenormalsFlushed flushed;
