@@ -5,7 +5,6 @@ It only translates a Job: the mathematics is in the C++ files beside this one, w
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -19,6 +18,7 @@ from deltarule.core.objective import Objective, Rows
 from deltarule.core.optimizers import SGD, Adam
 from deltarule.core.penalties import L1, L2
 from deltarule.engines.base import EpochSums, Job, TrainingState
+from deltarule.engines.native.threads import get_threads
 from deltarule.engines.reference import ReferenceEngine
 
 try:
@@ -141,14 +141,13 @@ class NativeEngine:
         }
 
     def _threads(self, job: Job) -> int:
-        """Threads only where a step is worth it."""
+        """Threads only where a step is worth it, and no more than the process allows now."""
         if isinstance(self.threads, int):
             return self.threads
         plan = job.plan
         rows = plan.n if plan.batch_size is None else min(plan.batch_size, plan.n)
         work = 3 * rows * sum(i * o for i, o in job.objective.architecture.shapes())
-        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, min(available, work // WORK_PER_THREAD))
+        return max(1, min(get_threads(), work // WORK_PER_THREAD))
 
 
 def _strengths(objective: Objective, kind: type[L1] | type[L2]) -> list[float]:

@@ -101,6 +101,15 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
 
 }  // namespace
 
+#if defined(_WIN32)
+#define DELTARULE_EXPORTED __declspec(dllexport)
+#else
+#define DELTARULE_EXPORTED __attribute__((visibility("default")))
+#endif
+
+// By this symbol threadpoolctl knows the library (threads.py); its name alone says little.
+extern "C" DELTARULE_EXPORTED int deltarule_native_engine() { return 1; }
+
 NB_MODULE(_native, module) {
     module.doc() = "Whole epochs of training, compiled.";
     module.def("instruction_sets", &instruction_sets,

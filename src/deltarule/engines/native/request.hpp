@@ -18,7 +18,7 @@ template <class T> struct Run {
     std::uint64_t first_epoch;
     int epochs;
     int threads;  // those that it may use, and after the run those that it did use
-    double t;  // steps taken before
+    double t;     // steps taken before
     bool record_steps;
     Poll poll;
     std::vector<EpochSums> done;
