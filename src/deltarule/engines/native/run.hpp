@@ -88,19 +88,20 @@ template <class T> void run_narrow(Run<T>& run) {
 }
 
 template <class T> void run_wide(Run<T>& run) {
-    Wide<T> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), run.threads);
+    Team team(run.threads);
+    run.threads = team.size();
+    Wide<T> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), team);
     net.load_state(run.state);
     Watch watch(run.poll);
-    Barrier barrier(run.threads);
     Epoch epoch;
     bool stopped = false;
-    run_together(run.threads, [&](int thread) {
+    team.run([&](int thread) {
         const DenormalsFlushed flushed;
         for (int e = 0; e < run.epochs && !stopped; ++e) {
             EpochSums sums{};
             if (thread == 0)
                 epoch = run.epoch(run.first_epoch + e), sums.penalty = net.penalty_now(run.state);
-            barrier.wait();
+            team.wait();
             std::size_t taken = 0;
             while (taken < epoch.steps.size() && !stopped) {
                 const Step& step = epoch.steps[taken++];
@@ -108,7 +109,7 @@ template <class T> void run_wide(Run<T>& run) {
                 if (thread == 0) add(sums, step, loss, run.record_steps), run.steps_taken += step.t > 0;
             }
             if (thread == 0 && taken == epoch.steps.size()) run.done.push_back(std::move(sums));
-            barrier.wait();
+            team.wait();
         }
     });
     net.save_state(run.state);

@@ -58,14 +58,8 @@ template <class T, class F> inline V<T> row_sums(std::ptrdiff_t n, F f) {
 template <class T> class Wide {
   public:
     Wide(const Network& net, const Objective& objective, const Optimizer& optimizer, const Rows<T>& rows,
-         std::ptrdiff_t largest_step, int threads)
-        : net(net),
-          objective(objective),
-          optimizer(optimizer),
-          rows(rows),
-          place(places(net)),
-          threads(threads),
-          barrier(threads) {
+         std::ptrdiff_t largest_step, Team& team)
+        : net(net), objective(objective), optimizer(optimizer), rows(rows), place(places(net)), team(team) {
         const std::ptrdiff_t widest = *std::max_element(net.widths.begin() + 1, net.widths.end());
         // The rows of a large step are taken span by span, so that memory stays bounded.
         span_rows = std::min(round_up(largest_step, chunk_rows),
@@ -110,7 +104,7 @@ template <class T> class Wide {
             const std::ptrdiff_t n = std::min(span_rows, step.end - begin);
             for (std::ptrdiff_t c; (c = chunk_rows * chunks.take()) < n;)
                 chunk(epoch, begin, c, std::min(chunk_rows, n - c));
-            barrier.wait();
+            team.wait();
             if (thread == 0) {
                 chunks.reset();
                 for (std::ptrdiff_t r = 0; r < n; ++r) loss += double(losses[r]);
@@ -118,7 +112,7 @@ template <class T> class Wide {
             }
             const bool first = begin == step.begin, last = begin + n == step.end;
             for (int t; (t = tile_dealer.take()) < int(tiles.size());) tile(tiles[t], n, first, last, step);
-            barrier.wait();
+            team.wait();
             if (thread == 0) tile_dealer.reset();
         }
         return loss;
@@ -365,7 +359,7 @@ template <class T> class Wide {
     const Optimizer& optimizer;
     const Rows<T>& rows;
     const std::vector<Place> place;
-    const int threads;
+    Team& team;
     std::ptrdiff_t span_rows;
     std::size_t padded = 0;
     std::vector<Panels<T>> panels, transposed_panels;
@@ -376,7 +370,6 @@ template <class T> class Wide {
     std::vector<Tile> tiles;
     std::vector<T> losses;
     Aligned<T> memory, back;
-    Barrier barrier;
     Dealer chunks, tile_dealer;
 };
 
