@@ -82,7 +82,7 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     nb::object interrupt = nb::none();
     run.poll = [&] {
         nb::gil_scoped_acquire hold;
-        if (PyErr_CheckSignals() != 0) {  // Python raises it again, once it has the epochs that were finished
+        if (PyErr_CheckSignals() != 0) {  // Python raises it again, once it has what was done
             const nb::python_error raised;
             interrupt = nb::borrow(raised.value());
         }
@@ -93,6 +93,7 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
         nb::gil_scoped_release released;
         execute(run, instruction_set);
     }
+    run.poll();  // a signal of the last moment would be raised before Python has what was done
     nb::list done;
     for (const EpochSums& sums : run.done)
         done.append(nb::make_tuple(sums.loss, sums.weight, sums.penalty, sums.step_losses));

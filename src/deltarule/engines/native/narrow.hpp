@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 
 #include "losses.hpp"
 #include "memory.hpp"
@@ -47,11 +48,13 @@ template <class T> class Narrow {
             std::memcpy(state.slot[s], slot(s), parameters * sizeof(T));
     }
 
-    // One step on its rows; returns the sum of their weighted losses.
-    double step(const Epoch& epoch, const Step& step) {
+    // One step on its rows; returns the sum of their weighted losses, or nothing where it was stopped on its
+    // way, before a parameter has changed.
+    template <class Stop> std::optional<double> step(const Epoch& epoch, const Step& step, Stop stopped) {
         std::fill(sums.data(), sums.data() + parameters, 0.0);
         double loss = 0.0;
         for (std::ptrdiff_t r = step.begin; r < step.end; r += portion) {
+            if (stopped()) return {};
             loss += groups(epoch, r, std::min(step.end, r + portion));
             settle();
         }

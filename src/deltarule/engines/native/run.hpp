@@ -77,8 +77,9 @@ template <class T> void run_narrow(Run<T>& run) {
         EpochSums sums{0, 0, net.penalty_now(), {}};
         bool stopped = false;
         for (const Step& step : epoch.steps) {
-            if ((stopped = watch.stopped())) break;
-            add(sums, step, net.step(epoch, step), run.record_steps);
+            const auto loss = net.step(epoch, step, [&] { return watch.stopped(); });
+            if ((stopped = !loss)) break;
+            add(sums, step, *loss, run.record_steps);
             run.steps_taken += step.t > 0;
         }
         if (stopped) break;
@@ -104,9 +105,11 @@ template <class T> void run_wide(Run<T>& run) {
             team.wait();
             std::size_t taken = 0;
             while (taken < epoch.steps.size() && !stopped) {
-                const Step& step = epoch.steps[taken++];
-                const double loss = net.step(epoch, step, thread, [&] { stopped = watch.stopped(); });
-                if (thread == 0) add(sums, step, loss, run.record_steps), run.steps_taken += step.t > 0;
+                const Step& step = epoch.steps[taken];
+                const auto loss = net.step(epoch, step, thread, [&] { return stopped = watch.stopped(); });
+                if (!loss) break;
+                if (thread == 0) add(sums, step, *loss, run.record_steps), run.steps_taken += step.t > 0;
+                ++taken;
             }
             if (thread == 0 && taken == epoch.steps.size()) run.done.push_back(std::move(sums));
             team.wait();

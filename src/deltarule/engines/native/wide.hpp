@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <type_traits>
 
 #include "kernel.hpp"
@@ -96,9 +97,10 @@ template <class T> class Wide {
         copy(state, [](T& mine, T& theirs) { theirs = mine; });
     }
 
-    // Called by all threads together; returns the sum of the weighted losses to thread 0.
-    double step(const Epoch& epoch, const Step& step, int thread,
-                const std::function<void()>& before_others_go_on) {
+    // Called by all threads together; returns the sum of the weighted losses to thread 0, or nothing where it
+    // was stopped on its way, before a parameter has changed.
+    std::optional<double> step(const Epoch& epoch, const Step& step, int thread,
+                               const std::function<bool()>& stopped) {
         double loss = 0.0;
         for (std::ptrdiff_t begin = step.begin; begin < step.end; begin += span_rows) {
             const std::ptrdiff_t n = std::min(span_rows, step.end - begin);
@@ -108,12 +110,13 @@ template <class T> class Wide {
             if (thread == 0) {
                 chunks.reset();
                 for (std::ptrdiff_t r = 0; r < n; ++r) loss += double(losses[r]);
-                before_others_go_on();
+                stopping = stopped();
             }
             const bool first = begin == step.begin, last = begin + n == step.end;
             for (int t; (t = tile_dealer.take()) < int(tiles.size());) tile(tiles[t], n, first, last, step);
             team.wait();
             if (thread == 0) tile_dealer.reset();
+            if (stopping && !last) return {};
         }
         return loss;
     }
@@ -371,6 +374,7 @@ template <class T> class Wide {
     std::vector<T> losses;
     Aligned<T> memory, back;
     Dealer chunks, tile_dealer;
+    bool stopping = false;
 };
 
 }  // namespace deltarule::DELTARULE_ISA
