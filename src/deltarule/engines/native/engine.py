@@ -5,6 +5,7 @@ It only translates a Job: the mathematics is in the C++ files beside this one, w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -70,7 +71,7 @@ class NativeEngine:
             self._run(job, state, epochs, [], done)
             return
         for _ in range(epochs):
-            self._run(job, state, 1, list(job.plan.own(state.epoch)), done)
+            self._run(job, state, 1, job.plan.own(state.epoch), done)
 
     def losses(self, objective: Objective, theta: Array, rows: Rows) -> tuple[float, float]:
         """As the reference engine does."""
@@ -81,7 +82,7 @@ class NativeEngine:
         return ReferenceEngine().predict(architecture, theta, X, offset)
 
     def _run(
-        self, job: Job, state: TrainingState, epochs: int, own: list[Any], done: list[EpochSums]
+        self, job: Job, state: TrainingState, epochs: int, own: Sequence[Any], done: list[EpochSums]
     ) -> None:
         rows, before = job.rows, state.step
         memory = {name: np.array(values) for name, values in state.optimizer.items()}
@@ -95,7 +96,8 @@ class NativeEngine:
             rows.offset if rows.offset is None else np.ascontiguousarray(rows.offset),
             state.theta,
             slots,
-            own,
+            np.concatenate([np.empty(0, np.int64), *own], dtype=np.int64),
+            np.cumsum([len(batch) for batch in own], dtype=np.int64).tolist(),
         )
         if "t" in memory:
             memory["t"] = memory["t"] + steps

@@ -51,7 +51,7 @@ int integer(const nb::dict& from, const char* key) { return nb::cast<int>(from[k
 template <class T>
 nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vector<T>> w,
               std::optional<Matrix<T>> offset, Parameters<T> theta, std::vector<Parameters<T>> slots,
-              std::vector<std::vector<std::int64_t>> own) {
+              Vector<std::int64_t> own_order, std::vector<std::int64_t> own_ends) {
     Run<T> run;
     run.net.widths = nb::cast<std::vector<int>>(spec["widths"]);
     for (int activation : nb::cast<std::vector<int>>(spec["activations"]))
@@ -70,7 +70,8 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
                 nb::cast<bool>(spec["shuffle"]), integer(spec, "remainder"),
                 nb::cast<std::uint64_t>(spec["seed"])};
     run.has_own = nb::cast<bool>(spec["has_own"]);
-    run.own = std::move(own);
+    run.own_order.assign(own_order.data(), own_order.data() + own_order.size());
+    run.own_ends = std::move(own_ends);
     run.state = {
         theta.data(),
         {slots.size() > 0 ? slots[0].data() : nullptr, slots.size() > 1 ? slots[1].data() : nullptr}};
@@ -119,8 +120,8 @@ NB_MODULE(_native, module) {
                "The row order of an epoch.");
     module.def("run", &run<float>, nb::arg("spec"), nb::arg("X").noconvert(), nb::arg("y").noconvert(),
                nb::arg("w").noconvert().none(), nb::arg("offset").noconvert().none(),
-               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own"));
+               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own_order"), nb::arg("own_ends"));
     module.def("run", &run<double>, nb::arg("spec"), nb::arg("X").noconvert(), nb::arg("y").noconvert(),
                nb::arg("w").noconvert().none(), nb::arg("offset").noconvert().none(),
-               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own"));
+               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own_order"), nb::arg("own_ends"));
 }
