@@ -7,6 +7,7 @@ PYTEST ?=
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(wildcard src/deltarule/engines/native/*.?pp src/deltarule/engines/native/CMakeLists.txt)
+CPP := $(filter %pp,$(NATIVE)) $(wildcard tests/engines/*.cpp)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -50,14 +51,14 @@ test-slow: lint $(VENV)/.has-torch ## The same with the slow tests: PyTorch comp
 lint: $(VENV)/.has-tools ## Formatter, linter, types, import contract, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/clang-format --dry-run -Werror $(filter %pp,$(NATIVE))
+	$(BIN)/clang-format --dry-run -Werror $(CPP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
 
 format: $(VENV)/.has-tools ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(filter %pp,$(NATIVE))
+	$(BIN)/clang-format -i $(CPP)
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.has-docs ## Build the documentation into site/ (strict)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from deltarule.core.penalties import L1 as L1, L2 as L2, PENALTIES as PENALTIES
     from deltarule.data import datasets as datasets
     from deltarule.data.scaling import Standardizer as Standardizer
+    from deltarule.engines.native.threads import get_threads as get_threads, set_threads as set_threads
     from deltarule.errors import (
         DeltaruleError as DeltaruleError,
         DeltaruleWarning as DeltaruleWarning,
@@ -91,6 +92,7 @@ _HOME = {
     "deltarule.core.optimizers": ("OPTIMIZERS", "SGD", "Adam"),
     "deltarule.core.penalties": ("PENALTIES", "L1", "L2"),
     "deltarule.data.scaling": ("Standardizer",),
+    "deltarule.engines.native.threads": ("get_threads", "set_threads"),
     "deltarule.errors": (
         "DeltaruleError",
         "DeltaruleWarning",

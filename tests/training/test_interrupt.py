@@ -119,6 +119,46 @@ def test_a_real_ctrl_c(way: str) -> None:
     assert np.isfinite(result["y_hat"]).all()
 
 
+PATIENT = """
+import sys, time
+import numpy as np
+import deltarule as dr
+
+def slowly(y, y_hat, w):
+    print("reporting", flush=True)
+    time.sleep(60)
+
+X = np.arange(24.0).reshape(8, 3) / 24
+net = dr.Network([3, 4, 1], ["tanh", "identity"])
+settings = dict(epochs=9, engine=sys.argv[2], metrics=[dr.Metric("slowly", slowly)])
+if sys.argv[1] == "train":
+    net.train(X, X[:, 0], **settings)
+else:
+    list(net.training(X, X[:, 0], **settings))
+print("not reached")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@pytest.mark.parametrize("engine", ["reference", "auto"])
+@pytest.mark.parametrize("way", ["train", "by hand"])
+def test_a_second_ctrl_c_is_raised_at_once(way: str, engine: str) -> None:
+    """The first ends the run and puts its epochs on record, which may take long."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PATIENT, way, engine],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(2):
+            assert process.stdout.readline() == "reporting\n"
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (-signal.SIGINT, "")
+    assert err.endswith("KeyboardInterrupt\n")
+
+
 def test_an_interrupted_network_can_be_saved_and_loaded(tmp_path: Any) -> None:
     net = curve()
     net.train(X, Y, epochs=9, batch_size=4, engine=interrupted_batches(3, 1))

@@ -63,12 +63,17 @@ class TrainingState:
 
 
 class EpochSums(NamedTuple):
-    """An epoch: Σ wᵢ ℓᵢ and Σ wᵢ, each row before its step, and the penalty before the first step."""
+    """An epoch: Σ wᵢ ℓᵢ and Σ wᵢ, each row before its step, and the penalty before the first step.
+
+    An engine of its own instructions and threads says with which it has summed.
+    """
 
     loss: float
     weight: float
     penalty: float
     step_losses: Array | None  # Σ wᵢ ℓᵢ / Σ wᵢ of each step, where the job asks for it
+    instruction_set: str = ""
+    threads: int | None = None
 
     @property
     def mean_loss(self) -> float:

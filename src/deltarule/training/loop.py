@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -22,6 +22,14 @@ from deltarule.training.stopping import BestEpoch, plural
 SECONDS_PER_CHUNK = 0.05
 
 
+class _Chunk(NamedTuple):
+    """Epochs of which no report is known yet: those that are done, the state before them, and the hour."""
+
+    done: list[EpochSums]
+    before: TrainingState
+    start: float
+
+
 class Training(Iterator[EpochReport]):
     """A run in progress: iterate over it for one report per epoch; ``history`` grows as it goes."""
 
@@ -34,7 +42,8 @@ class Training(Iterator[EpochReport]):
         self._guard = DivergenceGuard(choice.engine, job, state)
         self._best = None if settings.early_stopping is None else BestEpoch(settings.early_stopping)
         self._start = time.perf_counter()
-        self._chunk = 1
+        self._chunk: _Chunk | None = None
+        self._epochs_per_chunk = 1
 
     def __iter__(self) -> Self:
         return self
@@ -54,15 +63,20 @@ class Training(Iterator[EpochReport]):
         """Train to the end; epochs that nobody watches run in chunks of about 50 milliseconds."""
         try:
             while self.history.stop is None:
-                self._advance(1 if self.settings.watches_epochs else self._chunk)
+                self._advance(1 if self.settings.watches_epochs else self._epochs_per_chunk)
         except KeyboardInterrupt:
             self.interrupt()
         return self.history
 
     def interrupt(self) -> None:
-        """End the run, as Ctrl-C does; with early stopping the network gets the best parameters back."""
+        """End the run, as Ctrl-C does; with early stopping the network gets the best parameters back.
+
+        Every finished epoch is put on record. Whoever cannot wait presses Ctrl-C again: it is raised.
+        """
         if self.history.stop is not None:
             return
+        if self._chunk is not None:
+            self._report_rest(*self._chunk)
         if not np.isfinite(self.state.theta).all():
             self._go_back()
         done, planned = len(self.history.epochs), self.settings.epochs
@@ -80,25 +94,25 @@ class Training(Iterator[EpochReport]):
 
     def _train(self, epochs: int) -> None:
         """Train some epochs, report them and look whether to stop."""
-        before, start = self.state.copy(), time.perf_counter()
-        done: list[EpochSums] = []
-        try:
-            with np.errstate(all="ignore"):
-                self.engine.run_epochs(self.job, self.state, epochs, done)
-            seconds = time.perf_counter() - start
-            finite = finite_epochs(self.job, done, self.state.theta)
-            self._record(done[:finite], before, seconds)
-        except KeyboardInterrupt:  # wherever it came, every finished epoch is put on record
-            known = len(self.history.epochs) - before.epoch
-            unknown = done[known : finite_objectives(self.job, done)]
-            self._record(unknown, before, time.perf_counter() - start)
-            raise
-        self._chunk = max(1, min(2 * epochs, int(SECONDS_PER_CHUNK * epochs / max(seconds, 1e-9))))
+        self._chunk = done, before, start = _Chunk([], self.state.copy(), time.perf_counter())
+        with np.errstate(all="ignore"):
+            self.engine.run_epochs(self.job, self.state, epochs, done)
+        seconds = time.perf_counter() - start
+        finite = finite_epochs(self.job, done, self.state.theta)
+        self._record(done[:finite], before, seconds)
+        self._chunk = None
+        self._epochs_per_chunk = max(1, min(2 * epochs, int(SECONDS_PER_CHUNK * epochs / max(seconds, 1e-9))))
         stop = self._look(self.history.epochs[-1]) if finite == len(done) else None
         if finite < len(done):
             self._stop_diverged(before.epoch + finite + 1)
         elif stop is not None:
             self._finish(stop)
+
+    def _report_rest(self, done: list[EpochSums], before: TrainingState, start: float) -> None:
+        """Report what was done when the run was interrupted, if it has no report yet."""
+        known = len(self.history.epochs) - before.epoch
+        unknown = done[known : finite_objectives(self.job, done)]
+        self._record(unknown, before, time.perf_counter() - start)
 
     def _record(self, done: list[EpochSums], before: TrainingState, seconds: float) -> None:
         """Report the epochs that were finished, from a state on."""
@@ -106,6 +120,7 @@ class Training(Iterator[EpochReport]):
         self._guard.see(first, done, before)
         for number, sums in enumerate(done, start=first + 1):
             self.history.epochs.append(self._report(number, sums, seconds / len(done)))
+            self.history.instruction_set, self.history.threads = sums.instruction_set, sums.threads
 
     def _report(self, number: int, sums: EpochSums, seconds: float) -> EpochReport:
         validation = self.settings.validation

@@ -36,6 +36,8 @@ def outcome_record(history: History) -> dict[str, Any]:
     last = history.epochs[-1] if history.epochs else None
     return {
         "engine": history.engine,
+        "instruction_set": history.instruction_set,
+        "threads": history.threads,
         "epochs_trained": len(history.epochs),
         "restored_epoch": history.restored_epoch,
         "loss_of_last_epoch": None if last is None else last.loss,

@@ -77,6 +77,10 @@ class History:
         stop: why the run ended; None while it goes on.
         restored_epoch: the epoch after which the network had the parameters that it was given back at the
             end; None where it kept the last ones.
+        instruction_set: of the processor, as the native engine used it in the last epoch; the bits of a run
+            depend on it. Empty where the engine does not choose one.
+        threads: the number that computed the last epoch; no bit depends on it. None where the engine does
+            not say.
     """
 
     engine: str
@@ -85,6 +89,8 @@ class History:
     epochs: list[EpochReport] = field(default_factory=list)
     stop: Stop | None = None
     restored_epoch: int | None = None
+    instruction_set: str = ""
+    threads: int | None = None
 
     @property
     def loss(self) -> list[float]:

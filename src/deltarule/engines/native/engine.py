@@ -5,7 +5,7 @@ It only translates a Job: the mathematics is in the C++ files beside this one, w
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -19,6 +19,7 @@ from deltarule.core.objective import Objective, Rows
 from deltarule.core.optimizers import SGD, Adam
 from deltarule.core.penalties import L1, L2
 from deltarule.engines.base import EpochSums, Job, TrainingState
+from deltarule.engines.native.threads import get_threads
 from deltarule.engines.reference import ReferenceEngine
 
 try:
@@ -36,7 +37,8 @@ LOSS_TWINS = (
     *("binary_cross_entropy", "cross_entropy", "poisson"),
 )
 REMAINDERS = ("keep", "drop", "merge")
-WORK_PER_THREAD = 2_000_000  # multiplications in a step below which a second thread costs more than it gives
+WORK_PER_THREAD = 800_000  # multiplications in a step below which a second thread costs more than it gives
+UNIT_WORK = 50  # multiplications that an activation, its slope and a loss are worth
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class NativeEngine:
             self._run(job, state, epochs, [], done)
             return
         for _ in range(epochs):
-            self._run(job, state, 1, list(job.plan.own(state.epoch)), done)
+            self._run(job, state, 1, job.plan.own(state.epoch), done)
 
     def losses(self, objective: Objective, theta: Array, rows: Rows) -> tuple[float, float]:
         """As the reference engine does."""
@@ -81,13 +83,13 @@ class NativeEngine:
         return ReferenceEngine().predict(architecture, theta, X, offset)
 
     def _run(
-        self, job: Job, state: TrainingState, epochs: int, own: list[Any], done: list[EpochSums]
+        self, job: Job, state: TrainingState, epochs: int, own: Sequence[Any], done: list[EpochSums]
     ) -> None:
         rows, before = job.rows, state.step
         memory = {name: np.array(values) for name, values in state.optimizer.items()}
         slots = [memory[name] for name in ("m", "v") if name in memory]
         spec = self._spec(job, state, epochs)
-        finished, steps, interrupt = _native.run(
+        finished, steps, threads, interrupt = _native.run(
             spec,
             np.ascontiguousarray(rows.X),
             np.ascontiguousarray(rows.y),
@@ -95,14 +97,16 @@ class NativeEngine:
             rows.offset if rows.offset is None else np.ascontiguousarray(rows.offset),
             state.theta,
             slots,
-            own,
+            np.concatenate([np.empty(0, np.int64), *own], dtype=np.int64),
+            np.cumsum([len(batch) for batch in own], dtype=np.int64).tolist(),
         )
         if "t" in memory:
             memory["t"] = memory["t"] + steps
         state.optimizer, state.step = memory, before + int(steps)
         state.epoch += len(finished)
         for loss, weight, penalty, step_losses in finished:
-            done.append(EpochSums(loss, weight, penalty, np.array(step_losses) if job.record_steps else None))
+            losses = np.array(step_losses) if job.record_steps else None
+            done.append(EpochSums(loss, weight, penalty, losses, spec["instruction_set"], threads))
         if interrupt is not None:
             raise interrupt
 
@@ -140,14 +144,13 @@ class NativeEngine:
         }
 
     def _threads(self, job: Job) -> int:
-        """Threads only where a step is worth it."""
+        """Threads only where a step is worth it, and no more than the process allows now."""
         if isinstance(self.threads, int):
             return self.threads
         plan = job.plan
         rows = plan.n if plan.batch_size is None else min(plan.batch_size, plan.n)
-        work = 3 * rows * sum(i * o for i, o in job.objective.architecture.shapes())
-        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, min(available, work // WORK_PER_THREAD))
+        work = rows * sum(o * (3 * i + UNIT_WORK) for i, o in job.objective.architecture.shapes())
+        return max(1, min(get_threads(), work // WORK_PER_THREAD))
 
 
 def _strengths(objective: Objective, kind: type[L1] | type[L2]) -> list[float]:

@@ -47,11 +47,11 @@ double number(const nb::dict& from, const char* key) { return nb::cast<double>(f
 int integer(const nb::dict& from, const char* key) { return nb::cast<int>(from[key]); }
 
 // `spec` is made by engines/native/engine.py from a Job that it has checked. Returns (epochs done, steps
-// taken, what a signal handler raised or None).
+// taken, threads used, what a signal handler raised or None).
 template <class T>
 nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vector<T>> w,
               std::optional<Matrix<T>> offset, Parameters<T> theta, std::vector<Parameters<T>> slots,
-              std::vector<std::vector<std::int64_t>> own) {
+              Vector<std::int64_t> own_order, std::vector<std::int64_t> own_ends) {
     Run<T> run;
     run.net.widths = nb::cast<std::vector<int>>(spec["widths"]);
     for (int activation : nb::cast<std::vector<int>>(spec["activations"]))
@@ -70,7 +70,8 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
                 nb::cast<bool>(spec["shuffle"]), integer(spec, "remainder"),
                 nb::cast<std::uint64_t>(spec["seed"])};
     run.has_own = nb::cast<bool>(spec["has_own"]);
-    run.own = std::move(own);
+    run.own_order.assign(own_order.data(), own_order.data() + own_order.size());
+    run.own_ends = std::move(own_ends);
     run.state = {
         theta.data(),
         {slots.size() > 0 ? slots[0].data() : nullptr, slots.size() > 1 ? slots[1].data() : nullptr}};
@@ -82,7 +83,7 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     nb::object interrupt = nb::none();
     run.poll = [&] {
         nb::gil_scoped_acquire hold;
-        if (PyErr_CheckSignals() != 0) {  // Python raises it again, once it has the epochs that were finished
+        if (PyErr_CheckSignals() != 0) {  // Python raises it again, once it has what was done
             const nb::python_error raised;
             interrupt = nb::borrow(raised.value());
         }
@@ -93,13 +94,23 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
         nb::gil_scoped_release released;
         execute(run, instruction_set);
     }
+    run.poll();  // a signal of the last moment would be raised before Python has what was done
     nb::list done;
     for (const EpochSums& sums : run.done)
         done.append(nb::make_tuple(sums.loss, sums.weight, sums.penalty, sums.step_losses));
-    return nb::make_tuple(done, run.steps_taken, interrupt);
+    return nb::make_tuple(done, run.steps_taken, run.threads, interrupt);
 }
 
 }  // namespace
+
+#if defined(_WIN32)
+#define DELTARULE_EXPORTED __declspec(dllexport)
+#else
+#define DELTARULE_EXPORTED __attribute__((visibility("default")))
+#endif
+
+// By this symbol threadpoolctl knows the library (threads.py); its name alone says little.
+extern "C" DELTARULE_EXPORTED int deltarule_native_engine() { return 1; }
 
 NB_MODULE(_native, module) {
     module.doc() = "Whole epochs of training, compiled.";
@@ -109,8 +120,8 @@ NB_MODULE(_native, module) {
                "The row order of an epoch.");
     module.def("run", &run<float>, nb::arg("spec"), nb::arg("X").noconvert(), nb::arg("y").noconvert(),
                nb::arg("w").noconvert().none(), nb::arg("offset").noconvert().none(),
-               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own"));
+               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own_order"), nb::arg("own_ends"));
     module.def("run", &run<double>, nb::arg("spec"), nb::arg("X").noconvert(), nb::arg("y").noconvert(),
                nb::arg("w").noconvert().none(), nb::arg("offset").noconvert().none(),
-               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own"));
+               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own_order"), nb::arg("own_ends"));
 }

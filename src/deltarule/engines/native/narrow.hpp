@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "losses.hpp"
 #include "memory.hpp"
@@ -25,13 +26,8 @@ inline bool is_narrow(const Network& net) {
 template <class T, int G> class Narrow {
   public:
     Narrow(const Network& net, const Objective& objective, const Optimizer& optimizer, const Rows<T>& rows,
-           std::ptrdiff_t largest_step, int threads, bool caching)
-        : net(net),
-          objective(objective),
-          optimizer(optimizer),
-          rows(rows),
-          place(places(net)),
-          barrier(threads) {
+           std::ptrdiff_t largest_step, Team& team, bool caching)
+        : net(net), objective(objective), optimizer(optimizer), rows(rows), place(places(net)), team(team) {
         for (int width : net.widths) at.push_back(values), values += width * G;
         parameters = place.back().b + (net.bias ? place.back().o : 0);
         padded = (parameters + lanes<T> - 1) / lanes<T> * lanes<T>;
@@ -44,7 +40,7 @@ template <class T, int G> class Narrow {
         span = std::min<std::ptrdiff_t>((largest_step + portion - 1) / portion, most_portions);
         parts.reset(span * padded), losses.resize(span);
         const int widest = *std::max_element(net.widths.begin(), net.widths.end()) * G;
-        for (int thread = 0; thread < threads; ++thread)
+        for (int thread = 0; thread < team.size(); ++thread)
             scratch.emplace_back(new Scratch(values, widest, group_size(), padded));
         if (caching) cache_rows();
     }
@@ -61,24 +57,27 @@ template <class T, int G> class Narrow {
             std::memcpy(state.slot[s], slot(s), parameters * sizeof(T));
     }
 
-    // Called by all threads together; returns the sum of the weighted losses to thread 0.
-    double step(const Epoch& epoch, const Step& step, int thread,
-                const std::function<void()>& before_others_go_on) {
+    // Called by all threads together; returns the sum of the weighted losses to thread 0, or nothing where it
+    // was stopped on its way, before a parameter has changed.
+    std::optional<double> step(const Epoch& epoch, const Step& step, int thread,
+                               const std::function<bool()>& stopped) {
         double loss = 0.0;
         for (std::ptrdiff_t begin = step.begin; begin < step.end; begin += span * portion) {
             const std::ptrdiff_t n = std::min(span, (step.end - begin + portion - 1) / portion);
+            const bool last = begin + span * portion >= step.end;
             for (std::ptrdiff_t p; (p = dealer.take()) < n;)
                 losses[p] = part(*scratch[thread], epoch, begin + p * portion,
                                  std::min(step.end, begin + (p + 1) * portion), parts.data() + p * padded);
-            barrier.wait();
+            team.wait();
             if (thread == 0) {
                 dealer.reset();
                 for (std::ptrdiff_t p = 0; p < n; ++p) loss += losses[p];
                 add_up(n, begin == step.begin);
-                if (step.t > 0 && begin + span * portion >= step.end) update(step);
-                before_others_go_on();
+                if (step.t > 0 && last) update(step);
+                stopping = stopped();
             }
-            barrier.wait();
+            team.wait();
+            if (stopping && !last) return {};
         }
         return loss;
     }
@@ -288,8 +287,9 @@ template <class T, int G> class Narrow {
     std::vector<std::unique_ptr<Scratch>> scratch;
     Aligned<V<T>> cached;
     bool is_cached = false;
-    Barrier barrier;
+    Team& team;
     Dealer dealer;
+    bool stopping = false;
 };
 
 }  // namespace deltarule::DELTARULE_ISA

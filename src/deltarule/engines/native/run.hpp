@@ -67,41 +67,45 @@ inline void add(EpochSums& sums, const Step& step, double loss, bool record) {
 }
 
 // All threads execute this program together; thread 0 does what is done once.
-template <class T, class Net> void run_with(Run<T>& run, Net& net) {
+template <class T, class Net> void run_with(Run<T>& run, Net& net, Team& team) {
+    run.threads = team.size();
     net.load_state(run.state);
     Watch watch(run.poll);
-    Barrier barrier(run.threads);
     Epoch epoch;
     bool stopped = false;
-    run_together(run.threads, [&](int thread) {
+    team.run([&](int thread) {
         const DenormalsFlushed flushed;
         for (int e = 0; e < run.epochs && !stopped; ++e) {
             EpochSums sums{};
             if (thread == 0)
                 epoch = run.epoch(run.first_epoch + e), sums.penalty = net.penalty_now(run.state);
-            barrier.wait();
+            team.wait();
             std::size_t taken = 0;
             while (taken < epoch.steps.size() && !stopped) {
-                const Step& step = epoch.steps[taken++];
-                const double loss = net.step(epoch, step, thread, [&] { stopped = watch.stopped(); });
-                if (thread == 0) add(sums, step, loss, run.record_steps), run.steps_taken += step.t > 0;
+                const Step& step = epoch.steps[taken];
+                const auto loss = net.step(epoch, step, thread, [&] { return stopped = watch.stopped(); });
+                if (!loss) break;
+                if (thread == 0) add(sums, step, *loss, run.record_steps), run.steps_taken += step.t > 0;
+                ++taken;
             }
             if (thread == 0 && taken == epoch.steps.size()) run.done.push_back(std::move(sums));
-            barrier.wait();
+            team.wait();
         }
     });
     net.save_state(run.state);
 }
 
 template <class T, int G> void run_narrow(Run<T>& run) {
-    Narrow<T, G> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), run.threads,
+    Team team(run.threads);
+    Narrow<T, G> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), team,
                      run.keeps_order() && run.epochs > 1);
-    run_with(run, net);
+    run_with(run, net, team);
 }
 
 template <class T> void run_wide(Run<T>& run) {
-    Wide<T> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), run.threads);
-    run_with(run, net);
+    Team team(run.threads);
+    Wide<T> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), team);
+    run_with(run, net, team);
 }
 
 template <class T> void run_epochs(Run<T>& run) {

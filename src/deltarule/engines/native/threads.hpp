@@ -1,36 +1,91 @@
 // Threads of one run: they execute the same program; a barrier keeps them in step, a counter deals out the
-// work. A waiting thread spins briefly, then sleeps and gives its core back.
+// work. A waiting thread spins briefly, then sleeps and gives its core back. A thread that cannot be started
+// is done without; what one thread throws ends the program in all of them, and then comes out of `run`.
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <thread>
 #include <vector>
 
 namespace deltarule {
 
-class Barrier {
+class Team {
   public:
-    explicit Barrier(int threads) : threads(threads) {}
+    // At most `wanted` threads, the caller being number 0.
+    explicit Team(int wanted) {
+        others.reserve(wanted - 1);
+        try {
+            while (size() < wanted) others.emplace_back([this, thread = size()] { follow(thread); });
+        } catch (const std::exception&) {  // neither the system nor the memory has room for one more
+        }
+    }
+    ~Team() { end(); }
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
 
+    int size() const { return int(others.size()) + 1; }
+
+    // Execute program(0) ... program(size() - 1) together, once; throw what was thrown first.
+    void run(const std::function<void(int)>& program) {
+        task = &program;
+        start();
+        execute(0);
+        end();
+        if (thrown) std::rethrow_exception(thrown);
+    }
+
+    // The barrier: wait until all threads have come here.
     void wait() {
-        if (threads == 1) return;
+        if (others.empty()) return;
         const unsigned now = phase.load(std::memory_order_acquire);
-        if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
+        leave_if_abandoned();
+        if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == size()) {
             arrived.store(0, std::memory_order_relaxed);
-            phase.store(now + 1, std::memory_order_release);
-            phase.notify_all();
-            return;
+            return next_phase();
         }
         for (int spin = 0; spin < spins; ++spin) {
-            if (phase.load(std::memory_order_acquire) != now) return;
+            if (phase.load(std::memory_order_acquire) != now) return leave_if_abandoned();
             pause();
         }
-        while (phase.load(std::memory_order_acquire) == now) phase.wait(now, std::memory_order_acquire);
+        phase.wait(now, std::memory_order_acquire);
+        leave_if_abandoned();
     }
 
   private:
+    struct Abandoned {};
     static constexpr int spins = 400;
+
+    void start() {
+        started.store(true, std::memory_order_release);
+        started.notify_all();
+    }
+    void end() {
+        start();  // those that have nothing to do end too
+        for (std::thread& other : others)
+            if (other.joinable()) other.join();
+    }
+    void follow(int thread) {
+        started.wait(false, std::memory_order_acquire);
+        if (task) execute(thread);
+    }
+    void execute(int thread) {
+        try {
+            (*task)(thread);
+        } catch (const Abandoned&) {
+        } catch (...) {
+            if (!abandoned.exchange(true)) thrown = std::current_exception();
+            next_phase();
+        }
+    }
+    void next_phase() {
+        phase.fetch_add(1, std::memory_order_release);
+        phase.notify_all();
+    }
+    void leave_if_abandoned() const {
+        if (abandoned.load(std::memory_order_acquire)) throw Abandoned{};
+    }
     static void pause() {
 #if defined(__x86_64__)
         __builtin_ia32_pause();
@@ -38,7 +93,11 @@ class Barrier {
         asm volatile("yield");
 #endif
     }
-    const int threads;
+
+    std::vector<std::thread> others;
+    const std::function<void(int)>* task = nullptr;
+    std::atomic<bool> started{false}, abandoned{false};
+    std::exception_ptr thrown;
     alignas(64) std::atomic<int> arrived{0};
     alignas(64) std::atomic<unsigned> phase{0};
 };
@@ -52,13 +111,5 @@ class Dealer {
   private:
     alignas(64) std::atomic<int> next{0};
 };
-
-// Run the program on `threads` threads, the caller being number 0.
-inline void run_together(int threads, const std::function<void(int)>& program) {
-    std::vector<std::thread> others;
-    for (int thread = 1; thread < threads; ++thread) others.emplace_back(program, thread);
-    program(0);
-    for (std::thread& other : others) other.join();
-}
 
 }  // namespace deltarule

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "forward.hpp"
 #include "optimizers.hpp"
@@ -17,14 +18,14 @@ inline constexpr int tile_panels = 8;             // of units, in a tile
 template <class T> class Wide {
   public:
     Wide(const Network& net, const Objective& objective, const Optimizer& optimizer, const Rows<T>& rows,
-         std::ptrdiff_t largest_step, int threads)
+         std::ptrdiff_t largest_step, Team& team)
         : net(net),
           objective(objective),
           optimizer(optimizer),
           rows(rows),
-          span_rows(rows_of_a_span(net, largest_step, threads)),
+          span_rows(rows_of_a_span(net, largest_step, team.size())),
           forward(net, rows, span_rows),
-          barrier(threads) {
+          team(team) {
         std::size_t transposed = 0;
         for (int l = 0; l < net.layers(); ++l) {
             const Panels<T>&inputs = forward.panels[l], &units = forward.panels[l + 1];
@@ -49,9 +50,10 @@ template <class T> class Wide {
         copy(state, [](T& mine, T& theirs) { theirs = mine; });
     }
 
-    // Called by all threads together; returns the sum of the weighted losses to thread 0.
-    double step(const Epoch& epoch, const Step& step, int thread,
-                const std::function<void()>& before_others_go_on) {
+    // Called by all threads together; returns the sum of the weighted losses to thread 0, or nothing where it
+    // was stopped on its way, before a parameter has changed.
+    std::optional<double> step(const Epoch& epoch, const Step& step, int thread,
+                               const std::function<bool()>& stopped) {
         double loss = 0.0;
         Prefetch ahead;
         for (std::ptrdiff_t begin = step.begin; begin < step.end; begin += span_rows) {
@@ -61,17 +63,18 @@ template <class T> class Wide {
                 prefetch(epoch, begin + (next < n ? next : n + chunk_rows * thread), ahead);
                 chunk(epoch, begin, c, std::min(chunk_rows, n - c), ahead);
             }
-            barrier.wait();
+            team.wait();
             if (thread == 0) {
                 chunks.reset();
                 for (std::ptrdiff_t r = 0; r < n; ++r) loss += double(forward.losses[r]);
-                before_others_go_on();
+                stopping = stopped();
             }
             const bool first = begin == step.begin, last = begin + n == step.end;
             for (int t; (t = tile_dealer.take()) < int(tiles.size());)
                 if (step.t > 0) tile(tiles[t], n, first, last, step);
-            barrier.wait();
+            team.wait();
             if (thread == 0) tile_dealer.reset();
+            if (stopping && !last) return {};
         }
         return loss;
     }
@@ -218,8 +221,9 @@ template <class T> class Wide {
     std::vector<std::unique_ptr<Values<T>>> delta;
     std::vector<Tile> tiles;
     Aligned<T> back, slots, gradient;
-    Barrier barrier;
+    Team& team;
     Dealer chunks, tile_dealer;
+    bool stopping = false;
 };
 
 }  // namespace deltarule::DELTARULE_ISA

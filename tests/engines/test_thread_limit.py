@@ -1,0 +1,140 @@
+"""How many threads the native engine may use: whoever sets the limit, it holds for what starts after it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import deltarule as dr
+from deltarule.engines.native import engine
+from tests.engines.support import require_native
+from tests.project.support import python
+
+require_native()
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(512, 30))
+
+
+@pytest.fixture(autouse=True)
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine with eight cores on which every step is worth many threads."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(8), raising=False)
+    monkeypatch.setattr(engine, "WORK_PER_THREAD", 1_000)
+    yield
+    dr.set_threads("auto")
+
+
+def threads_used(net: dr.Network | None = None) -> int | None:
+    net = network() if net is None else net
+    return net.train(X, X[:, 0], epochs=2, batch_size=256, engine="native").threads
+
+
+def network() -> dr.Network:
+    return dr.Network([30, 50, 1], ["tanh", "identity"])
+
+
+def test_it_is_the_number_of_cores_at_first() -> None:
+    assert dr.get_threads() == 8
+    assert threads_used() == 8
+
+
+def test_it_can_be_set_and_set_back() -> None:
+    for n in (1, 3, np.int64(2), 12):
+        dr.set_threads(n)  # type: ignore[arg-type]
+        assert dr.get_threads() == n
+        assert threads_used() == n
+    dr.set_threads("auto")
+    assert threads_used() == 8
+
+
+def test_it_is_a_limit_and_no_wish(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "WORK_PER_THREAD", 10**9)
+    dr.set_threads(4)
+    assert threads_used() == 1
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, 2.0, True, None, "two", "2", ""])
+def test_nonsense_is_refused_and_changes_nothing(n: Any) -> None:
+    dr.set_threads(3)
+    with pytest.raises(dr.InputError, match=r"^`n` must be .*at least 1"):
+        dr.set_threads(n)
+    assert dr.get_threads() == 3
+
+
+def test_no_bit_depends_on_it() -> None:
+    found = []
+    for n in (1, 2, 5):
+        dr.set_threads(n)
+        net = network()
+        assert threads_used(net) == n
+        found.append(net.theta.tobytes())
+    assert found == [found[0]] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [("3", 3), (" 2 ", 2), ("4,3,2", 4), ("5 , 1", 5), ("8", 8), ("100", 8)]
+    + [(nonsense, 8) for nonsense in ("", "0", "-2", "many", "2.5", "4,many", "4,", "٣", "9" * 5000)],
+)
+def test_the_environment_limits_what_is_automatic(
+    text: str, allowed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    assert dr.get_threads() == allowed
+    assert threads_used() == allowed
+    dr.set_threads(6)
+    assert dr.get_threads() == 6
+
+
+def test_threadpoolctl_knows_it() -> None:
+    (found,) = (pool for pool in threadpool_info() if pool["user_api"] == "deltarule")
+    assert found["num_threads"] == 8
+    assert "_native" in found["filepath"]
+
+
+@pytest.mark.parametrize("limits", [2, {"deltarule": 2}])
+def test_threadpoolctl_sets_it_for_a_while(limits: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with threadpool_limits(limits):
+        assert dr.get_threads() == 2
+        assert threads_used() == 2
+    assert threads_used() == 8
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert dr.get_threads() == 5, "what was automatic is so again"
+    dr.set_threads(3)
+    with threadpool_limits(limits=1, user_api="deltarule"):
+        assert threads_used() == 1
+    assert dr.get_threads() == 3
+
+
+def test_it_is_read_when_compiled_code_is_entered() -> None:
+    """Also on the way, by whoever steps a training by hand, and by another thread."""
+    training = network().training(X, X[:, 0], epochs=5, batch_size=256, engine="native")
+    used = []
+    for n, _ in zip((1, 2, 3), training, strict=False):
+        used.append(training.history.threads)
+        setting = threading.Thread(target=dr.set_threads, args=(n,))
+        setting.start()
+        setting.join()
+    assert used == [8, 1, 2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the cores of a process are the kernel's to say")
+def test_the_cores_of_the_process_limit_what_is_automatic() -> None:
+    code = "import os, deltarule as dr; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    assert python(f"{code}; print(dr.get_threads())") == "1\n"
+
+
+@pytest.mark.parametrize("first", ["threadpoolctl", "deltarule.network"])
+def test_it_does_not_matter_who_is_imported_first(first: str) -> None:
+    pools = "[pool['user_api'] for pool in threadpoolctl.threadpool_info()]"
+    code = f"import {first}, threadpoolctl; import deltarule as dr; dr.Network; print('deltarule' in {pools})"
+    assert python(code) == "True\n"
