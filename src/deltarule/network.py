@@ -22,7 +22,8 @@ from deltarule.core.optimizers import Optimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.batches import MAX_SEED, BatchPlan, OwnBatches, Remainder
 from deltarule.engines.base import Engine, Job, TrainingState
-from deltarule.engines.selection import REFERENCE, choose
+from deltarule.engines.native.engine import FewRows
+from deltarule.engines.selection import NATIVE, choose
 from deltarule.layer_arrays import LayerArrays
 from deltarule.storage import model_file
 from deltarule.storage.fields import JSON
@@ -56,6 +57,8 @@ class Network:
     >>> net.weights[0].shape, net.theta.shape
     ((3, 2), (8,))
     """
+
+    _few_rows: FewRows | None = None  # made when the first row is asked for
 
     def __init__(
         self,
@@ -168,9 +171,15 @@ class Network:
         Raises:
             InputError: X or the offset cannot be used.
         """
+        if offset is None:
+            if self._few_rows is None:
+                self._few_rows = FewRows(self._architecture)
+            y_hat = self._few_rows.predict(self._theta, X)
+            if y_hat is not None:
+                return y_hat
         X_ = inputs.matrix("X", X, self._architecture.n_inputs, self.dtype)
         offset_ = inputs.offset_of(offset, len(X_), self._architecture.n_outputs, self.dtype)
-        return REFERENCE.predict(self._architecture, self._theta, X_, offset_)
+        return NATIVE.predict(self._architecture, self._theta, X_, offset_)
 
     def gradients(
         self,

@@ -33,14 +33,14 @@ class ReferenceEngine:
     def losses(self, objective: Objective, theta: Array, rows: Rows) -> tuple[float, float]:
         """Sum over blocks of rows, so that memory stays bounded."""
         with np.errstate(all="ignore"):
-            sums = [objective.losses(theta, rows.take(block)) for block in _blocks(rows.X.shape[0])]
+            sums = [objective.losses(theta, rows.take(block)) for block in blocks(rows.X.shape[0])]
         return sum(loss for loss, _ in sums), sum(weight for _, weight in sums)
 
     def predict(self, architecture: Architecture, theta: Array, X: Array, offset: Array | None) -> Array:
         """Predict block by block, so that memory stays bounded."""
         y_hat = np.empty((X.shape[0], architecture.n_outputs), theta.dtype)
         with np.errstate(all="ignore"):
-            for block in _blocks(X.shape[0]):
+            for block in blocks(X.shape[0]):
                 part = None if offset is None else offset[block]
                 y_hat[block] = forward_pass(architecture, theta, X[block], part)[-1].a
         return y_hat
@@ -60,5 +60,6 @@ def _run_epoch(job: Job, state: TrainingState) -> EpochSums:
     return EpochSums(loss, weight, penalty, np.array(step_losses) if job.record_steps else None)
 
 
-def _blocks(n: int) -> list[slice]:
-    return [slice(start, min(start + ROWS_PER_BLOCK, n)) for start in range(0, n, ROWS_PER_BLOCK)]
+def blocks(n: int, size: int = ROWS_PER_BLOCK) -> list[slice]:
+    """Divide n rows into blocks."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]

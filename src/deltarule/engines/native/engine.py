@@ -15,12 +15,12 @@ from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
 from deltarule.core.losses import LOSSES
-from deltarule.core.objective import Objective, Rows
+from deltarule.core.objective import Objective, Rows, weight_of
 from deltarule.core.optimizers import SGD, Adam
 from deltarule.core.penalties import L1, L2
 from deltarule.engines.base import EpochSums, Job, TrainingState
 from deltarule.engines.native.threads import get_threads
-from deltarule.engines.reference import ReferenceEngine
+from deltarule.engines.reference import ReferenceEngine, blocks
 
 try:
     import deltarule.engines.native._native as _native
@@ -38,6 +38,8 @@ LOSS_TWINS = (
 )
 REMAINDERS = ("keep", "drop", "merge")
 WORK_PER_THREAD = 800_000  # multiplications in a step below which a second thread costs more than it gives
+ROWS_PER_CALL = 1 << 16  # a signal is handled between two calls
+FEW_ROWS = 4  # as in answer.hpp
 UNIT_WORK = 50  # multiplications that an activation, its slope and a loss are worth
 
 
@@ -54,10 +56,10 @@ class NativeEngine:
         if _native is None:
             return "it is not compiled in this installation"
         objective = job.objective
-        for activation in objective.architecture.activations:
-            if ACTIVATIONS.get(activation.name) is not activation or activation.name not in ACTIVATION_TWINS:
-                return f"it does not know the activation {activation.name}"
-        if LOSSES.get(objective.loss.name) is not objective.loss or objective.loss.name not in LOSS_TWINS:
+        unknown = _unknown_activation(objective.architecture)
+        if unknown:
+            return f"it does not know the activation {unknown}"
+        if not _knows_loss(objective):
             return f"it does not know the loss {objective.loss.name}"
         if type(job.optimizer) not in (SGD, Adam):
             return f"it does not know the optimizer {job.optimizer.name}"
@@ -75,12 +77,34 @@ class NativeEngine:
             self._run(job, state, 1, job.plan.own(state.epoch), done)
 
     def losses(self, objective: Objective, theta: Array, rows: Rows) -> tuple[float, float]:
-        """As the reference engine does."""
-        return ReferenceEngine().losses(objective, theta, rows)
+        """Σ wᵢ ℓᵢ and Σ wᵢ, as the reference engine; what has no twin here, it leaves to it."""
+        forward = self._forward(objective.architecture)
+        if forward is None or not _knows_loss(objective):
+            return ReferenceEngine().losses(objective, theta, rows)
+        threads = self._threads(objective.architecture, len(rows.X))
+        loss, twin = 0.0, LOSS_TWINS.index(objective.loss.name)
+        for block in blocks(len(rows.X), ROWS_PER_CALL):
+            loss += forward.losses(theta, *_contiguous(rows.take(block)), twin, threads)
+        return loss, weight_of(rows)
 
     def predict(self, architecture: Architecture, theta: Array, X: Array, offset: Array | None) -> Array:
-        """As the reference engine does."""
-        return ReferenceEngine().predict(architecture, theta, X, offset)
+        """ŷ, (n, k), as the reference engine; what has no twin here, it leaves to it."""
+        forward = self._forward(architecture)
+        if forward is None:
+            return ReferenceEngine().predict(architecture, theta, X, offset)
+        y_hat = np.empty((len(X), architecture.n_outputs), theta.dtype)
+        threads = self._threads(architecture, len(X))
+        for block in blocks(len(X), ROWS_PER_CALL):
+            part = None if offset is None else np.ascontiguousarray(offset[block])
+            forward.predict(theta, np.ascontiguousarray(X[block]), part, threads, y_hat[block])
+        return y_hat
+
+    def _forward(self, architecture: Architecture) -> Any:
+        """The compiled forward pass; None where an activation has no twin."""
+        if _native is None or _unknown_activation(architecture):
+            return None
+        twins = _activation_twins(architecture)
+        return _native.Forward(list(architecture.widths), twins, architecture.bias, self._instructions())
 
     def _run(
         self, job: Job, state: TrainingState, epochs: int, own: Sequence[Any], done: list[EpochSums]
@@ -91,10 +115,7 @@ class NativeEngine:
         spec = self._spec(job, state, epochs)
         finished, steps, threads, interrupt = _native.run(
             spec,
-            np.ascontiguousarray(rows.X),
-            np.ascontiguousarray(rows.y),
-            rows.w if rows.w is None else np.ascontiguousarray(rows.w),
-            rows.offset if rows.offset is None else np.ascontiguousarray(rows.offset),
+            *_contiguous(rows),
             state.theta,
             slots,
             np.concatenate([np.empty(0, np.int64), *own], dtype=np.int64),
@@ -117,9 +138,7 @@ class NativeEngine:
         t = float(state.optimizer["t"][0]) if "t" in state.optimizer else 0.0
         return {
             "widths": list(architecture.widths),
-            "activations": [
-                ACTIVATION_TWINS.index(activation.name) for activation in architecture.activations
-            ],
+            "activations": _activation_twins(architecture),
             "bias": architecture.bias,
             "loss": LOSS_TWINS.index(objective.loss.name),
             "mean": objective.reduction == "mean",
@@ -134,23 +153,67 @@ class NativeEngine:
             "seed": plan.seed,
             "first_epoch": state.epoch,
             "epochs": epochs,
-            "threads": self._threads(job),
+            "threads": self._threads(architecture, min(plan.n, plan.batch_size or plan.n)),
             "t": t,
             "record_steps": job.record_steps,
             "has_own": plan.own is not None,
-            "instruction_set": _native.instruction_sets()[0]
-            if self.instruction_set == "auto"
-            else self.instruction_set,
+            "instruction_set": self._instructions(),
         }
 
-    def _threads(self, job: Job) -> int:
-        """Threads only where a step is worth it, and no more than the process allows now."""
+    def _instructions(self) -> str:
+        """The instruction set: the machine's best, or that which was asked for."""
+        return self.instruction_set if self.instruction_set != "auto" else _native.instruction_sets()[0]
+
+    def _threads(self, architecture: Architecture, rows: int) -> int:
+        """Threads only where that many rows are worth it, and no more than the process allows now."""
         if isinstance(self.threads, int):
             return self.threads
-        plan = job.plan
-        rows = plan.n if plan.batch_size is None else min(plan.batch_size, plan.n)
-        work = rows * sum(o * (3 * i + UNIT_WORK) for i, o in job.objective.architecture.shapes())
+        work = rows * sum(o * (3 * i + UNIT_WORK) for i, o in architecture.shapes())
         return max(1, min(get_threads(), work // WORK_PER_THREAD))
+
+
+class FewRows:
+    """Predictions for a few rows at a time, with next to nothing between the caller and the numbers."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self._forward = NativeEngine()._forward(architecture)
+
+    def __reduce__(self) -> tuple[type[FewRows], tuple[Architecture]]:
+        return FewRows, (self.architecture,)
+
+    def predict(self, theta: Array, X: object) -> Array | None:
+        """Return ŷ, or None where X is not as plain and finite as this needs, or has many rows."""
+        if self._forward is None or type(X) is not np.ndarray or X.dtype != theta.dtype or X.ndim != 2:
+            return None
+        n, i = X.shape
+        widths = self.architecture.widths
+        if not 0 < n <= FEW_ROWS or i != widths[0] or not X.flags.c_contiguous:
+            return None
+        y_hat = np.empty((n, widths[-1]), theta.dtype)
+        return y_hat if self._forward.predict(theta, X, None, 1, y_hat) else None
+
+
+def _unknown_activation(architecture: Architecture) -> str:
+    """The first activation without a twin, or an empty string."""
+    for activation in architecture.activations:
+        if ACTIVATIONS.get(activation.name) is not activation or activation.name not in ACTIVATION_TWINS:
+            return activation.name
+    return ""
+
+
+def _activation_twins(architecture: Architecture) -> list[int]:
+    return [ACTIVATION_TWINS.index(activation.name) for activation in architecture.activations]
+
+
+def _knows_loss(objective: Objective) -> bool:
+    loss = objective.loss
+    return LOSSES.get(loss.name) is loss and loss.name in LOSS_TWINS
+
+
+def _contiguous(rows: Rows) -> Rows:
+    w, offset = (None if part is None else np.ascontiguousarray(part) for part in (rows.w, rows.offset))
+    return Rows(np.ascontiguousarray(rows.X), np.ascontiguousarray(rows.y), w, offset)
 
 
 def _strengths(objective: Objective, kind: type[L1] | type[L2]) -> list[float]:

@@ -100,11 +100,40 @@ template <class T> class Forward {
         return room;
     }
 
-    // Their losses, and into delta (one Values) their weighted deltas.
+    // Their losses, and into delta (one Values), where it is given, their weighted deltas.
     template <class F>
-    void outputs(F row, std::ptrdiff_t first, std::ptrdiff_t count, Loss loss, Values<T>& delta) {
-        for (std::ptrdiff_t r = first; r < first + count; r += lanes<T>)
-            output_group(row, r, int(std::min<std::ptrdiff_t>(lanes<T>, first + count - r)), loss, delta);
+    void outputs(F row, std::ptrdiff_t first, std::ptrdiff_t count, Loss loss, Values<T>* delta) {
+        const int last = net.layers();
+        for (std::ptrdiff_t r = first; r < first + count; r += lanes<T>) {
+            const int some = int(std::min<std::ptrdiff_t>(lanes<T>, first + count - r));
+            const Group group = output_group(row, r, some);
+            V<T> value{};
+            loss_and_delta<T, 1>(loss, net.activations[last - 1], &group.log_total, group.z, group.y, group.a,
+                                 group.delta, net.outputs(), &value);
+            for (int m = 0; m < some; ++m) {
+                const T w = rows.w ? rows.w[row(r + m)] : T(1);
+                losses[r + m] = w > T(0) ? value[m] * w : T(0);
+                int j = 0;
+                if (delta)
+                    each_unit(
+                        last, r + m,
+                        [&](T&, T& to) {
+                            to = w > T(0) ? lane(group.delta + j, m) * w : T(0);
+                            ++j;
+                        },
+                        *delta);
+            }
+        }
+    }
+
+    // Their y_hat, in C order from `to` on.
+    template <class F> void predictions(F row, std::ptrdiff_t first, std::ptrdiff_t count, T* to) const {
+        for (std::ptrdiff_t r = first; r < first + count; r += lanes<T>) {
+            const int some = int(std::min<std::ptrdiff_t>(lanes<T>, first + count - r));
+            const Group group = output_group(row, r, some);
+            for (int m = 0; m < some; ++m)
+                for (int j = 0; j < net.outputs(); ++j) *to++ = lane(group.a + j, m);
+        }
     }
 
     const Network& net;
@@ -161,43 +190,37 @@ template <class T> class Forward {
     }
 
   private:
-    // The output layer of up to `lanes` rows at once: row r is lane r.
-    template <class F>
-    void output_group(F row, std::ptrdiff_t first, int count, Loss loss, Values<T>& delta) {
+    // The output layer of up to `lanes` rows at once, k vectors each: row r is lane r.
+    struct Group {
+        V<T>*z, *y, *a, *delta, log_total;
+    };
+
+    // Rows first ... first + count: z with the offset, y where there are targets, and a.
+    template <class F> Group output_group(F row, std::ptrdiff_t first, int count) const {
         const int k = net.outputs(), last = net.layers();
         thread_local Aligned<T> scratch;
         thread_local int room = 0;
         if (room < k) scratch.reset(std::size_t(4 * (room = k)) * lanes<T>);
-        T *z_k = scratch.data(), *y_k = z_k + k * lanes<T>, *a_k = y_k + k * lanes<T>,
-          *d_k = a_k + k * lanes<T>;
-        V<T> weight{};
+        V<T>* const z_k = reinterpret_cast<V<T>*>(scratch.data());
+        Group group{z_k, z_k + k, z_k + 2 * k, z_k + 3 * k, V<T>{}};
         for (int m = 0; m < count; ++m) {
-            const std::ptrdiff_t from = row(first + m);
-            T *z_m = z_k + m, *y_m = y_k + m;
-            const T *y = rows.y + from * k, *offset = rows.offset ? rows.offset + from * k : nullptr;
+            const std::ptrdiff_t from = row(first + m) * k;
+            int j = 0;
             each_unit(
                 last, first + m,
                 [&](T& value, T&) {
-                    *z_m = value + (offset ? *offset++ : T(0)), *y_m = *y++;
-                    z_m += lanes<T>, y_m += lanes<T>;
+                    lane(group.z + j, m) = value + (rows.offset ? rows.offset[from + j] : T(0));
+                    if (rows.y) lane(group.y + j, m) = rows.y[from + j];
+                    ++j;
                 },
-                delta);
-            weight[m] = rows.w ? rows.w[from] : T(1);
+                *values[last]);
         }
-        const auto vectors = [](T* at) { return reinterpret_cast<V<T>*>(at); };
-        const Activation activation = net.activations[last - 1];
-        const V<T> log_total =
-            deltarule::DELTARULE_ISA::activate<T>(activation, vectors(z_k), vectors(a_k), k);
-        V<T> value{};
-        loss_and_delta<T, 1>(loss, activation, &log_total, vectors(z_k), vectors(y_k), vectors(a_k),
-                             vectors(d_k), k, &value);
-        for (int m = 0; m < count; ++m) {
-            const T w = weight[m], *d = d_k + m;
-            losses[first + m] = w > T(0) ? value[m] * w : T(0);
-            each_unit(
-                last, first + m, [&](T&, T& to) { to = w > T(0) ? *d * w : T(0), d += lanes<T>; }, delta);
-        }
+        group.log_total =
+            deltarule::DELTARULE_ISA::activate<T>(net.activations[last - 1], group.z, group.a, k);
+        return group;
     }
+
+    static T& lane(V<T>* vector, int m) { return reinterpret_cast<T*>(vector)[m]; }
 };
 
 }  // namespace deltarule::DELTARULE_ISA

@@ -11,13 +11,13 @@
 
 namespace deltarule::DELTARULE_ISA {
 
+inline constexpr int portion_rows = 128;                               // of a sum over rows
+inline constexpr int portion_inputs = 25 * 1024 / (3 * VECTOR_BYTES);  // of a sum over inputs or units
+
 // As many sums as fit the registers beside the vectors and a scalar; a divisor of every panel's columns.
 template <class T, int vectors>
 inline constexpr int block_rows = std::min(lanes<T>, VECTOR_BYTES == 64 || vectors == 1 ? 8 : 4);
 inline constexpr int row_multiple = 8;  // of every block_rows
-
-inline constexpr int portion_rows = 128;                               // of a sum over rows
-inline constexpr int portion_inputs = 25 * 1024 / (3 * VECTOR_BYTES);  // of a sum over inputs or units
 
 // The loops over rows and vectors are written out by the compiler, so that the sums stay in registers.
 template <class T, int rows, int vectors> struct Block {

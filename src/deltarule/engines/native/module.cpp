@@ -32,12 +32,13 @@ std::vector<std::string> instruction_sets() {  // best first
     return found;
 }
 
-template <class T> void execute(Run<T>& run, const std::string& instruction_set) {
+// Do the work with the functions that are compiled for an instruction set.
+template <class Work> void execute(Work& work, const std::string& instruction_set) {
 #if defined(DELTARULE_X86)
-    if (instruction_set == "avx512") return avx512::execute(run);
-    if (instruction_set == "avx2") return avx2::execute(run);
+    if (instruction_set == "avx512") return avx512::execute(work);
+    if (instruction_set == "avx2") return avx2::execute(work);
 #endif
-    baseline::execute(run);
+    baseline::execute(work);
 }
 
 std::vector<double> doubles(const nb::dict& from, const char* key) {
@@ -101,6 +102,53 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     return nb::make_tuple(done, run.steps_taken, run.threads, interrupt);
 }
 
+template <class T>
+using Optional = std::optional<nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>>;
+
+// An architecture that answers questions about whatever theta it is given.
+struct Forward {
+    Network net;
+    std::string instruction_set;
+
+    template <class T> Rows<T> rows(const Matrix<T>& X, const Optional<T>& offset) const {
+        return {std::ptrdiff_t(X.shape(0)), X.data(), nullptr, nullptr, offset ? offset->data() : nullptr};
+    }
+    template <class T> void answer(Question<T>& question) const {
+        if (question.rows.n <= 4) return execute(question, instruction_set);
+        nb::gil_scoped_release released;
+        execute(question, instruction_set);
+    }
+
+    // False where an input is not finite: then nothing is computed.
+    template <class T>
+    bool predict(Parameters<T> theta, Matrix<T> X, Optional<T> offset, int threads,
+                 nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu> y_hat) const {
+        const T *x = X.data(), *end = x + X.size();
+        T zeros = 0;  // times zero: NaN from whatever is not finite
+        for (; x < end; ++x) zeros += *x * T(0);
+        if (zeros != T(0)) return false;
+        Question<T> question{net, rows<T>(X, offset), theta.data(), y_hat.data(), Loss{}, threads};
+        answer(question);
+        return true;
+    }
+    template <class T>
+    double losses(Parameters<T> theta, Matrix<T> X, Matrix<T> y, std::optional<Vector<T>> w,
+                  Optional<T> offset, int loss, int threads) const {
+        Question<T> question{net, rows<T>(X, offset), theta.data(), nullptr, Loss(loss), threads};
+        question.rows.y = y.data(), question.rows.w = w ? w->data() : nullptr;
+        answer(question);
+        return question.sum_of_losses;
+    }
+};
+
+template <class T> void define(nb::class_<Forward>& forward) {
+    forward.def("predict", &Forward::predict<T>, nb::arg("theta").noconvert(), nb::arg("X").noconvert(),
+                nb::arg("offset").noconvert().none(), nb::arg("threads"), nb::arg("y_hat").noconvert());
+    forward.def("losses", &Forward::losses<T>, nb::arg("theta").noconvert(), nb::arg("X").noconvert(),
+                nb::arg("y").noconvert(), nb::arg("w").noconvert().none(),
+                nb::arg("offset").noconvert().none(), nb::arg("loss"), nb::arg("threads"));
+}
+
 }  // namespace
 
 #if defined(_WIN32)
@@ -118,6 +166,17 @@ NB_MODULE(_native, module) {
                "The instruction sets of this machine that the engine is compiled for, best first.");
     module.def("permutation", &permutation, nb::arg("n"), nb::arg("seed"), nb::arg("epoch"),
                "The row order of an epoch.");
+    nb::class_<Forward> forward(module, "Forward", "An architecture: predictions and losses for any theta.");
+    forward.def(
+        "__init__",
+        [](Forward* self, std::vector<int> widths, const std::vector<int>& activations, bool bias,
+           std::string instruction_set) {
+            new (self) Forward{{std::move(widths), {}, bias}, std::move(instruction_set)};
+            for (const int activation : activations) self->net.activations.push_back(Activation(activation));
+        },
+        nb::arg("widths"), nb::arg("activations"), nb::arg("bias"), nb::arg("instruction_set"));
+    define<float>(forward);
+    define<double>(forward);
     module.def("run", &run<float>, nb::arg("spec"), nb::arg("X").noconvert(), nb::arg("y").noconvert(),
                nb::arg("w").noconvert().none(), nb::arg("offset").noconvert().none(),
                nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own_order"), nb::arg("own_ends"));

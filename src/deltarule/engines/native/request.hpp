@@ -45,18 +45,36 @@ template <class T> struct Run {
     }
 };
 
-// One per instruction set: run the epochs of a request.
+// What is asked of a network without training it: y_hat of rows, or where that is null the sum of their
+// losses.
+template <class T> struct Question {
+    const Network& net;
+    Rows<T> rows;
+    const T* theta;
+    T* y_hat;
+    Loss loss;
+    int threads;
+    double sum_of_losses = 0;
+};
+
+// One per instruction set: run the epochs of a request; answer a question.
 namespace avx512 {
 void execute(Run<float>&);
 void execute(Run<double>&);
+void execute(Question<float>&);
+void execute(Question<double>&);
 }  // namespace avx512
 namespace avx2 {
 void execute(Run<float>&);
 void execute(Run<double>&);
+void execute(Question<float>&);
+void execute(Question<double>&);
 }  // namespace avx2
 namespace baseline {
 void execute(Run<float>&);
 void execute(Run<double>&);
+void execute(Question<float>&);
+void execute(Question<double>&);
 }  // namespace baseline
 
 }  // namespace deltarule

@@ -132,7 +132,7 @@ template <class T> class Wide {
             return epoch.order.empty() ? begin + r : std::ptrdiff_t(epoch.order[begin + r]);
         };
         forward.forward(row, first, count, ahead);
-        forward.outputs(row, first, count, objective.loss, *delta.back());
+        forward.outputs(row, first, count, objective.loss, delta.back().get());
         for (int l = net.layers() - 1; l > 0; --l)
             for (int p = 0; p < forward.panels[l].count(); ++p) {
                 multiply<T>(FromValues<T>{*delta[l]}, Wt[l], back.data(), p, *delta[l - 1], first,
