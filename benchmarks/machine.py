@@ -6,6 +6,7 @@ import os
 import platform
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def machine() -> dict[str, Any]:
         "instruction sets": [name for name in INSTRUCTION_SETS if name in flags.split()],
         "caches": caches(),
         "system": platform.platform(),
+        "native engine": instruction_set(),
         "autogroup": AUTOGROUP.exists() and AUTOGROUP.read_text().strip() == "1",
         "load before": load(),
         "Python": platform.python_version(),
@@ -50,6 +52,14 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def instruction_set() -> str:
+    """Return the instruction set that the native engine has chosen, if it was compiled."""
+    with suppress(ImportError):
+        native = import_module("deltarule.engines.native._native")
+        return str(native.instruction_sets()[0])
+    return ""
 
 
 def load() -> float | None:

@@ -7,7 +7,6 @@ A module's class takes a ``Problem`` and has ``train(epochs)``, which returns wh
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,18 +26,11 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True)
 class Peer:
-    """Where to find a trainer, and which distribution must be installed for it."""
+    """A name in the tables, and where its trainer is found."""
 
     name: str
-    package: str
     module: str
     factory: str
-    ours: bool = False
-
-    @property
-    def installed(self) -> bool:
-        """Whether its package can be imported; nothing is imported to find out."""
-        return importlib.util.find_spec(self.package) is not None
 
     def build(self, problem: Problem) -> Trainer:
         """Import the peer and hand it the problem."""
@@ -47,14 +39,14 @@ class Peer:
         return trainer
 
 
-NATIVE = Peer("deltarule native", "deltarule", "ours", "Native", ours=True)
-REFERENCE = Peer("deltarule reference", "deltarule", "ours", "Reference", ours=True)
-TRUTH = Peer("deltarule reference, float64", "deltarule", "ours", "Truth", ours=True)
+NATIVE = Peer("deltarule native", "ours", "Native")
+REFERENCE = Peer("deltarule reference", "ours", "Reference")
+TRUTH = Peer("deltarule reference, float64", "ours", "Truth")
 FRAMEWORKS = (
-    Peer("PyTorch", "torch", "pytorch", "Eager"),
-    Peer("PyTorch compiled", "torch", "pytorch", "Compiled"),
-    Peer("JAX", "jax", "jax_scan", "Scan"),
-    Peer("Keras", "keras", "keras_fit", "Fit"),
-    Peer("scikit-learn", "sklearn", "scikit_learn", "Regressor"),
+    Peer("PyTorch", "pytorch", "Eager"),
+    Peer("PyTorch compiled", "pytorch", "Compiled"),
+    Peer("JAX", "jax_scan", "Scan"),
+    Peer("Keras", "keras_fit", "Fit"),
+    Peer("scikit-learn", "scikit_learn", "Regressor"),
 )
 PEERS = {peer.name: peer for peer in (NATIVE, REFERENCE, *FRAMEWORKS)}
