@@ -69,6 +69,9 @@ def measure(asked: argparse.Namespace, peers: Sequence[Peer]) -> Iterator[tuple[
             yield "speed", timing.check(work, optimizer, peers)
     if asked.startup:
         yield "startup", startup(peers)
+    if asked.busy and not hasattr(os, "sched_setaffinity"):
+        print("--busy needs Linux, where a process can be pinned to a core.")
+        asked.busy = False
     for optimizer, work in settings(asked) if asked.busy else ():
         yield "busy", busy(work, optimizer, peers if asked.busy_peers else [NATIVE], asked.repeats)
     if asked.linear:

@@ -95,7 +95,7 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        with suppress(OSError):
+        with suppress(OSError, subprocess.TimeoutExpired):
             self._process.communicate(timeout=10)
         self._process.kill()
         self._process.wait()
