@@ -13,8 +13,11 @@ from benchmarks.peers import TRUTH, Peer
 from benchmarks.worker import Worker, WorkerError
 from benchmarks.works import Problem, Work
 
-TOLERANCE = {"sgd": 1e-3, "adam": 1e-2}
-"""How far a peer's first epoch may be from that of the reference engine in float64 (see ``deviation``)."""
+TOLERANCE = {"sgd": 1e-3, "adam": 0.1}
+"""How far a peer's first epoch may be from that of the reference engine in float64 (see ``deviation``).
+
+Adam divides by √v, so that small differences grow: Keras and scikit-learn add ε before the bias correction.
+"""
 
 Record = dict[str, Any]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import jax
@@ -87,7 +88,10 @@ def adam_step(parameters: Any, memory: Any, t: Any, g: Any, rate: float) -> Any:
     beta_1, beta_2, epsilon = ADAM["beta_1"], ADAM["beta_2"], ADAM["epsilon"]
     m = jax.tree.map(lambda s, d: beta_1 * s + (1 - beta_1) * d, memory[0], g)
     v = jax.tree.map(lambda s, d: beta_2 * s + (1 - beta_2) * d * d, memory[1], g)
-    scale = 1 / (1 - beta_1**t), 1 / (1 - beta_2**t)
+    scale = (
+        -1 / jnp.expm1(t * log(beta_1)),
+        -1 / jnp.expm1(t * log(beta_2)),
+    )  # 1 / (1 - βᵗ), exact for small t
     parameters = jax.tree.map(
         lambda p, m, v: p - rate * (m * scale[0]) / (jnp.sqrt(v * scale[1]) + epsilon), parameters, m, v
     )

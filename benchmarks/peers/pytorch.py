@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from math import log
 
 import numpy as np
 import torch
@@ -80,21 +81,21 @@ class Compiled(Eager):
 
     def build(self) -> None:
         self.memory = [torch.zeros_like(p) for _ in range(2) for p in (*self.W, *self.b)]
-        self.scale = torch.ones(2)  # the powers of Adam's β₁ and β₂
+        self.t = torch.zeros(())
         self.compiled = torch.compile(self.whole_step, fullgraph=True, dynamic=False)
 
     def tune(self) -> str:
         return f"threads={fastest(THREADS, torch.set_num_threads, self.train)}"
 
     def step(self, rows: torch.Tensor | None) -> None:
-        self.compiled(self.W, self.b, self.memory, self.scale, rows)
+        self.compiled(self.W, self.b, self.memory, self.t, rows)
 
     def whole_step(
         self,
         W: list[torch.Tensor],
         b: list[torch.Tensor],
         memory: list[torch.Tensor],
-        scale: torch.Tensor,
+        t: torch.Tensor,
         rows: torch.Tensor | None,
     ) -> None:
         X, y = self.take(rows)
@@ -103,7 +104,7 @@ class Compiled(Eager):
             for parameter, gradient in zip([*W, *b], [*dW, *db], strict=True):
                 parameter.sub_(self.problem.learning_rate * gradient)
         else:
-            adam_step([*W, *b], [*dW, *db], memory, scale, self.problem.learning_rate)
+            adam_step([*W, *b], [*dW, *db], memory, t, self.problem.learning_rate)
 
 
 def loss_of(
@@ -119,13 +120,13 @@ def adam_step(
     parameters: list[torch.Tensor],
     gradients: list[torch.Tensor],
     memory: list[torch.Tensor],
-    powers: torch.Tensor,
+    t: torch.Tensor,
     rate: float,
 ) -> None:
-    """Change parameters, m, v and the powers of β₁ and β₂ as a step of Adam does."""
+    """Change parameters, m, v and t as a step of Adam does."""
     beta_1, beta_2, epsilon = ADAM["beta_1"], ADAM["beta_2"], ADAM["epsilon"]
-    powers.mul_(torch.tensor([beta_1, beta_2]))
-    m_scale, v_scale = 1 / (1 - powers)
+    t.add_(1)
+    m_scale, v_scale = (-1 / torch.expm1(t * log(beta)) for beta in (beta_1, beta_2))  # 1 / (1 - βᵗ)
     n = len(parameters)
     for parameter, g, m, v in zip(parameters, gradients, memory[:n], memory[n:], strict=True):
         m.mul_(beta_1).add_((1 - beta_1) * g)
