@@ -39,7 +39,7 @@ $(VENV)/.has-torch: $(VENV)/.has-tools
 	@touch $@
 
 $(VENV)/.has-peers: $(VENV)/.has-package
-	$(PIP) '$(TORCH)' '.[bench]'
+	$(PIP) '$(TORCH)' --editable '.[bench]'
 	@touch $@
 
 demo: $(VENV)/.has-package ## Train on real data, show the result, leave model and picture in demo/
