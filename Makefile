@@ -4,6 +4,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 WORKERS ?= auto
 PYTEST ?=
+BENCHMARK ?=
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(wildcard src/deltarule/engines/native/*.?pp src/deltarule/engines/native/CMakeLists.txt)
@@ -11,7 +12,7 @@ CPP := $(filter %pp,$(NATIVE)) $(wildcard tests/engines/*.cpp)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format docs picture clean
+.PHONY: help demo test test-slow lint format docs benchmark picture clean
 .DELETE_ON_ERROR:
 
 help: ## List these commands
@@ -36,6 +37,10 @@ $(VENV)/.has-docs: $(VENV)/.has-tools
 
 $(VENV)/.has-torch: $(VENV)/.has-tools
 	$(PIP) '$(TORCH)'
+	@touch $@
+
+$(VENV)/.has-peers: $(VENV)/.has-package
+	$(PIP) '$(TORCH)' --editable '.[bench]'
 	@touch $@
 
 demo: $(VENV)/.has-package ## Train on real data, show the result, leave model and picture in demo/
@@ -64,6 +69,10 @@ format: $(VENV)/.has-tools ## Format the code and mend what the linter can mend
 docs: $(VENV)/.has-docs ## Build the documentation into site/ (strict)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
+
+benchmark: $(VENV)/.has-peers ## Training speed beside PyTorch, JAX, Keras, scikit-learn (takes most of an hour)
+	$(BIN)/python -m benchmarks.training --all $(BENCHMARK) --json benchmarks/results.json \
+		--markdown README.md docs/benchmarks.md
 
 picture: demo ## Make the README's picture again
 	cp demo/demo.png docs/images/demo.png
