@@ -12,7 +12,7 @@ CPP := $(filter %pp,$(NATIVE)) $(wildcard tests/engines/*.cpp)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format docs benchmark picture clean
+.PHONY: help demo test test-slow sanitize lint format docs benchmark picture clean
 .DELETE_ON_ERROR:
 
 help: ## List these commands
@@ -50,8 +50,12 @@ test: lint ## All checks and tests (warnings are errors), the README's commands 
 	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 	@$(BIN)/python scripts/import_time.py
 
-test-slow: lint $(VENV)/.has-torch ## The same with the slow tests: PyTorch comparisons, the wheel in an empty environment
+test-slow: lint $(VENV)/.has-torch ## The same with the slow tests: PyTorch comparisons; then sanitize
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow' $(PYTEST)
+	@$(MAKE) --no-print-directory sanitize
+
+sanitize: $(VENV)/.has-tools ## The native engine's tests with AddressSanitizer and with ThreadSanitizer
+	$(BIN)/python scripts/sanitize.py -n $(WORKERS) --quiet
 
 lint: $(VENV)/.has-tools ## Formatter, linter, types, import contract, spelling
 	$(BIN)/ruff format --check .
