@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import sysconfig
 import venv
@@ -34,21 +35,27 @@ def test_pyproject_names_this_version() -> None:
     assert f'\nversion = "{deltarule.__version__}"\n' in pyproject
 
 
+def build_without_compiler(folder: Path, require_native: str) -> subprocess.CompletedProcess[str]:
+    """Build the wheel offline where neither compiler nor CMake can be found."""
+    options = ("--no-build-isolation", "--no-deps", "--no-index", "--wheel-dir", folder)
+    env = {**os.environ, "PATH": str(folder), "DELTARULE_REQUIRE_NATIVE": require_native}
+    command = [sys.executable, "-m", "pip", "wheel", *options, ROOT]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built offline where neither compiler nor CMake can be found."""
     folder = tmp_path_factory.mktemp("wheel")
-    options = ("--no-build-isolation", "--no-deps", "--no-index", "--wheel-dir", folder)
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        *options,
-        ROOT,
-        env={"PATH": str(folder), "DELTARULE_REQUIRE_NATIVE": "0"},
-    )
+    done = build_without_compiler(folder, "0")
+    assert done.returncode == 0, done.stderr
     return next(folder.glob("*.whl"))
+
+
+def test_where_the_native_engine_is_required_a_build_without_it_fails(tmp_path: Path) -> None:
+    done = build_without_compiler(tmp_path, "1")
+    assert done.returncode != 0
+    assert "CMAKE_CXX_COMPILER" in done.stdout + done.stderr
+    assert not list(tmp_path.glob("*.whl"))
 
 
 def test_wheel_is_pure_python(wheel: Path) -> None:
