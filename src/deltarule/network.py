@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from os import PathLike
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from deltarule import inputs, preparation
+from deltarule import inputs, prediction, preparation
 from deltarule.core.activations import Activation
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array, require_choice, require_flag, require_integer
@@ -22,8 +23,7 @@ from deltarule.core.optimizers import Optimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.batches import MAX_SEED, BatchPlan, OwnBatches, Remainder
 from deltarule.engines.base import Engine, Job, TrainingState
-from deltarule.engines.native.engine import FewRows
-from deltarule.engines.selection import NATIVE, choose
+from deltarule.engines.selection import choose
 from deltarule.layer_arrays import LayerArrays
 from deltarule.storage import model_file
 from deltarule.storage.fields import JSON
@@ -57,8 +57,6 @@ class Network:
     >>> net.weights[0].shape, net.theta.shape
     ((3, 2), (8,))
     """
-
-    _few_rows: FewRows | None = None  # made when the first row is asked for
 
     def __init__(
         self,
@@ -161,6 +159,8 @@ class Network:
         offset_ = inputs.offset_of(offset, len(X_), self._architecture.n_outputs, self.dtype)
         return forward_pass(self._architecture, self._theta, X_, offset_)
 
+    _prediction = cached_property(lambda self: prediction.Prediction(self._architecture))
+
     def predict(self, X: ArrayLike, offset: ArrayLike | None = None) -> Array:
         """Return the outputs ŷ, (n, k), block by block of rows, without keeping what lies between.
 
@@ -171,15 +171,7 @@ class Network:
         Raises:
             InputError: X or the offset cannot be used.
         """
-        if offset is None:
-            if self._few_rows is None:
-                self._few_rows = FewRows(self._architecture)
-            y_hat = self._few_rows.predict(self._theta, X)
-            if y_hat is not None:
-                return y_hat
-        X_ = inputs.matrix("X", X, self._architecture.n_inputs, self.dtype)
-        offset_ = inputs.offset_of(offset, len(X_), self._architecture.n_outputs, self.dtype)
-        return NATIVE.predict(self._architecture, self._theta, X_, offset_)
+        return self._prediction(self._theta, X, offset)
 
     def gradients(
         self,

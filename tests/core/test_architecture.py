@@ -69,13 +69,13 @@ def test_forward_is_the_formula(widths: list[int], bias: bool, n: int) -> None:
         np.testing.assert_allclose(step.z, z, rtol=1e-12, atol=1e-14)
         np.testing.assert_array_equal(step.a, np.tanh(step.z))
         a = step.a
-    np.testing.assert_array_equal(net.predict(X), a)
+    np.testing.assert_allclose(net.predict(X), a, rtol=1e-12, atol=1e-14)
 
 
 def test_zero_hidden_layers_are_a_linear_model() -> None:
     net = dr.Network([3, 2], ["identity"], bias_initializer="normal")
     X = np.random.default_rng(0).normal(size=(4, 3))
-    np.testing.assert_array_equal(net.predict(X), X @ net.weights[0] + net.biases[0])
+    np.testing.assert_allclose(net.predict(X), X @ net.weights[0] + net.biases[0], rtol=1e-12, atol=1e-14)
     assert net.architecture.n_layers == 1
 
 

@@ -148,7 +148,7 @@ def test_offset_is_added_to_the_last_z_only() -> None:
     plain, shifted = net.forward(X), net.forward(X, offset=offset)
     np.testing.assert_array_equal(plain[0].z, shifted[0].z)
     np.testing.assert_array_equal(plain[1].z + offset, shifted[1].z)
-    np.testing.assert_array_equal(net.predict(X, offset=offset), shifted[1].a)
+    np.testing.assert_allclose(net.predict(X, offset=offset), shifted[1].a, rtol=1e-14)
 
 
 def test_two_by_two_by_one_by_hand() -> None:

@@ -200,7 +200,7 @@ template <class T> class Forward {
         const int k = net.outputs(), last = net.layers();
         thread_local Aligned<T> scratch;
         thread_local int room = 0;
-        if (room < k) scratch.reset(std::size_t(4 * (room = k)) * lanes<T>);
+        if (room < k) scratch.reset(std::size_t(4 * k) * lanes<T>), room = k;
         V<T>* const z_k = reinterpret_cast<V<T>*>(scratch.data());
         Group group{z_k, z_k + k, z_k + 2 * k, z_k + 3 * k, V<T>{}};
         for (int m = 0; m < count; ++m) {

@@ -16,9 +16,10 @@ template <class T> class Aligned {
     Aligned(const Aligned&) = delete;
     Aligned& operator=(const Aligned&) = delete;
     void reset(std::size_t count) {
-        ::operator delete(values, std::align_val_t(64));
         const std::size_t bytes = count * sizeof(T) + 64;
-        values = static_cast<T*>(::operator new(bytes, std::align_val_t(64)));
+        T* const fresh = static_cast<T*>(::operator new(bytes, std::align_val_t(64)));
+        ::operator delete(values, std::align_val_t(64));
+        values = fresh;
         std::memset(static_cast<void*>(values), 0, bytes);
     }
     T* data() const { return values; }
