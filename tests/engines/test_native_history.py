@@ -39,10 +39,9 @@ def test_what_it_was_made_to_use(threads: int, own: Any, instruction_set: str) -
 
 
 def test_what_it_chose() -> None:
-    """A small step stays on one thread."""
+    """A small step stays on one thread; so do the few rows that a narrow network takes at a time."""
     assert said(trained(WIDE, "native")) == (INSTRUCTION_SETS[0], 1)
-    assert said(trained(NARROW, "native")) == (INSTRUCTION_SETS[0], 1)
-    assert said(trained(NARROW, NativeEngine(threads=3))) == (INSTRUCTION_SETS[0], 3)
+    assert said(trained(NARROW, NativeEngine(threads=3))) == (INSTRUCTION_SETS[0], 1)
 
 
 def test_the_reference_engine_chooses_neither() -> None:

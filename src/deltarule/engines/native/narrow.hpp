@@ -25,6 +25,8 @@ inline bool is_narrow(const Network& net) {
 
 template <class T, int G> class Narrow {
   public:
+    static constexpr std::ptrdiff_t portion = 64 * lanes<T>;  // rows added up alone first, as in kernel.hpp
+
     Narrow(const Network& net, const Objective& objective, const Optimizer& optimizer, const Rows<T>& rows,
            std::ptrdiff_t largest_step, Team& team, bool caching)
         : net(net), objective(objective), optimizer(optimizer), rows(rows), place(places(net)), team(team) {
@@ -86,8 +88,7 @@ template <class T, int G> class Narrow {
 
   private:
     static constexpr int group_rows = G * lanes<T>;
-    static constexpr std::ptrdiff_t portion = 64 * lanes<T>;  // rows added up alone first, as in kernel.hpp
-    static constexpr std::ptrdiff_t most_portions = 64;       // whose gradients are kept at a time
+    static constexpr std::ptrdiff_t most_portions = 64;               // whose gradients are kept at a time
     static constexpr std::size_t cache_limit = std::size_t(1) << 22;  // values kept in lane order
 
     T* slot(int s) const { return theta + (s + 1) * padded; }

@@ -96,7 +96,9 @@ template <class T, class Net> void run_with(Run<T>& run, Net& net, Team& team) {
 }
 
 template <class T, int G> void run_narrow(Run<T>& run) {
-    Team team(run.threads);
+    const std::ptrdiff_t portion = Narrow<T, G>::portion,
+                         portions = (run.largest_step() + portion - 1) / portion;
+    Team team(int(std::min<std::ptrdiff_t>(run.threads, portions)));
     Narrow<T, G> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), team,
                      run.keeps_order() && run.epochs > 1);
     run_with(run, net, team);
