@@ -15,6 +15,7 @@ from deltarule.core.optimizers import SGD, Adam
 from deltarule.core.penalties import L2
 from deltarule.data.batches import BatchPlan
 from deltarule.engines.native.engine import NativeEngine
+from deltarule.engines.reference import ReferenceEngine
 from tests.engines.support import INSTRUCTION_SETS, Case, case, each_instruction_set, require_native, run
 
 require_native()
@@ -71,14 +72,14 @@ def test_any_number_of_threads(instruction_set: str, dtype: Any, plan: str, shap
 
 
 @each_instruction_set
-def test_rows_that_are_taken_span_by_span(instruction_set: str) -> None:
+@pytest.mark.parametrize(("shape", "n"), [("few inputs", 9_000), ("narrow", 40_000)])
+def test_rows_that_are_taken_span_by_span(shape: str, n: int, instruction_set: str) -> None:
     """A full batch larger than what is kept of its rows at a time."""
-    at = problem("few inputs", n=9_000)
-    bits = [
-        run(NativeEngine(instruction_set, threads), job_of(at, "full"), at.theta, 2).bits()
-        for threads in THREADS
-    ]
-    assert bits == [bits[0]] * len(THREADS)
+    at = problem(shape, n=n)
+    runs = [run(NativeEngine(instruction_set, t), job_of(at, "full"), at.theta, 2) for t in THREADS]
+    assert [found.bits() for found in runs] == [runs[0].bits()] * len(THREADS)
+    reference = run(ReferenceEngine(), job_of(at, "full"), at.theta, 2)
+    np.testing.assert_allclose(runs[0].state.theta, reference.state.theta, rtol=1e-3, atol=1e-4)
 
 
 @each_shape
