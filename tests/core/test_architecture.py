@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.architecture import Architecture
+from deltarule.engines.reference import ReferenceEngine
 
 WIDTHS = st.lists(st.integers(1, 5), min_size=2, max_size=9)
 
@@ -69,13 +70,16 @@ def test_forward_is_the_formula(widths: list[int], bias: bool, n: int) -> None:
         np.testing.assert_allclose(step.z, z, rtol=1e-12, atol=1e-14)
         np.testing.assert_array_equal(step.a, np.tanh(step.z))
         a = step.a
+    np.testing.assert_array_equal(ReferenceEngine().predict(net.architecture, net.theta, X, None), a)
     np.testing.assert_allclose(net.predict(X), a, rtol=1e-12, atol=1e-14)
 
 
 def test_zero_hidden_layers_are_a_linear_model() -> None:
     net = dr.Network([3, 2], ["identity"], bias_initializer="normal")
     X = np.random.default_rng(0).normal(size=(4, 3))
-    np.testing.assert_allclose(net.predict(X), X @ net.weights[0] + net.biases[0], rtol=1e-12, atol=1e-14)
+    z = X @ net.weights[0] + net.biases[0]
+    np.testing.assert_array_equal(ReferenceEngine().predict(net.architecture, net.theta, X, None), z)
+    np.testing.assert_allclose(net.predict(X), z, rtol=1e-13, atol=1e-15)
     assert net.architecture.n_layers == 1
 
 

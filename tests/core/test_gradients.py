@@ -14,6 +14,7 @@ import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS, Activation
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.objective import forward_pass
+from deltarule.engines.reference import ReferenceEngine
 from tests.core.support import (
     Problem,
     each_activation,
@@ -148,7 +149,9 @@ def test_offset_is_added_to_the_last_z_only() -> None:
     plain, shifted = net.forward(X), net.forward(X, offset=offset)
     np.testing.assert_array_equal(plain[0].z, shifted[0].z)
     np.testing.assert_array_equal(plain[1].z + offset, shifted[1].z)
-    np.testing.assert_allclose(net.predict(X, offset=offset), shifted[1].a, rtol=1e-14)
+    y_hat = ReferenceEngine().predict(net.architecture, net.theta, X, offset)
+    np.testing.assert_array_equal(y_hat, shifted[1].a)
+    np.testing.assert_allclose(net.predict(X, offset=offset), y_hat, rtol=1e-14)
 
 
 def test_two_by_two_by_one_by_hand() -> None:

@@ -125,6 +125,28 @@ def test_ctrl_c_does_not_wait_for_the_end_of_a_step(hidden: int, repeats: int, t
     assert (done.stdout, done.stderr) == ("interrupted 0 0 True\nTrue\n", "")
 
 
+LEFT_BEHIND = """
+import threading, time
+import numpy as np
+import deltarule as dr
+
+X = np.ones((1_000, 3))
+net = dr.Network([3, 2, 1], ["tanh", "identity"])
+batches = [np.arange(1_000)] * 10**5
+training = net.training(X, X[:, 0], epochs=10**6, batches=batches, engine="native")
+threading.Thread(target=training.run, daemon=True).start()
+time.sleep(0.2)
+print("left")
+"""
+
+
+def test_the_interpreter_exits_while_a_daemon_thread_trains() -> None:
+    """Nothing aborts, and nothing is said about what the thread still holds."""
+    command = [sys.executable, "-c", LEFT_BEHIND]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "left\n", "")
+
+
 def problem(widths: Any) -> Any:
     return case(LOSSES["huber"], [ACTIVATIONS["tanh"], ACTIVATIONS["identity"]], widths, 60)
 

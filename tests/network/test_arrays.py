@@ -177,5 +177,7 @@ def test_predictions_are_columns_even_of_no_rows() -> None:
 def test_predict_is_the_last_activation_of_forward() -> None:
     net = dr.Network([3, 2, 2], ["tanh", "softmax"])
     offset = np.arange(40.0).reshape(20, 2)
-    np.testing.assert_allclose(net.predict(X, offset), net.forward(X, offset)[-1].a, rtol=1e-12, atol=1e-14)
+    expected = net.forward(X, offset)[-1].a
+    np.testing.assert_array_equal(ReferenceEngine().predict(net.architecture, net.theta, X, offset), expected)
+    np.testing.assert_allclose(net.predict(X, offset), expected, rtol=1e-13)
     np.testing.assert_allclose(net.forward(X, offset)[-1].z - net.forward(X)[-1].z, offset, atol=1e-12)

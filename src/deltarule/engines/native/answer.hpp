@@ -95,7 +95,7 @@ template <class T> inline void answer_many(Question<T>& question) {
 }
 
 template <class T> inline void answer_question(Question<T>& question) {
-    if (question.y_hat && question.rows.n <= 4) {
+    if (question.y_hat && question.rows.n <= few_rows) {
         const DenormalsFlushed flushed;
         predict_few(question);
     } else {

@@ -5,6 +5,7 @@ It only translates a Job: the mathematics is in the C++ files beside this one, w
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
@@ -39,7 +40,6 @@ LOSS_TWINS = (
 REMAINDERS = ("keep", "drop", "merge")
 WORK_PER_THREAD = 800_000  # multiplications in a step below which a second thread costs more than it gives
 ROWS_PER_CALL = 1 << 16  # a signal is handled between two calls
-FEW_ROWS = 4  # as in answer.hpp
 UNIT_WORK = 50  # multiplications that an activation, its slope and a loss are worth
 
 
@@ -158,6 +158,7 @@ class NativeEngine:
             "record_steps": job.record_steps,
             "has_own": plan.own is not None,
             "instruction_set": self._instructions(),
+            "polls": threading.current_thread() is threading.main_thread(),
         }
 
     def _instructions(self) -> str:
@@ -188,10 +189,10 @@ class FewRows:
             return None
         n, i = X.shape
         widths = self.architecture.widths
-        if not 0 < n <= FEW_ROWS or i != widths[0] or not X.flags.c_contiguous:
+        if not 0 < n <= _native.FEW_ROWS or i != widths[0] or not X.flags.c_contiguous:
             return None
         y_hat = np.empty((n, widths[-1]), theta.dtype)
-        return y_hat if self._forward.predict(theta, X, None, 1, y_hat) else None
+        return y_hat if self._forward.predict_finite(theta, X, y_hat) else None
 
 
 def _unknown_activation(architecture: Architecture) -> str:

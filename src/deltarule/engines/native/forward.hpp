@@ -83,7 +83,7 @@ template <class T> class Forward {
                 };
                 if (l == 0) product(FromRows<T, decltype(some)>{panels[0], x.data(), some});
                 else product(FromValues<T>{*values[l]});
-                activate(l, p, first, count);
+                activate_panel(l, p, first, count);
             }
     }
 
@@ -98,6 +98,13 @@ template <class T> class Forward {
             for (; j < used; ++j) to[j] = x[r][first + j];
         }
         return room;
+    }
+
+    // Visit a row's value of every unit of layer l (counted from the inputs, 0), and the same unit's in
+    // `other`.
+    template <class F> void each_unit(int l, std::ptrdiff_t r, F f, const Values<T>& other) const {
+        for (int p = 0; p < panels[l].count(); ++p)
+            for (int j = 0; j < panels[l].used(p); ++j) f(values[l]->at(p, r)[j], other.at(p, r)[j]);
     }
 
     // Their losses, and into delta (one Values), where it is given, their weighted deltas.
@@ -150,26 +157,25 @@ template <class T> class Forward {
 
   private:
     // From the sums of panel p to z and a of layer l.
-    void activate(int l, int p, std::ptrdiff_t first, std::ptrdiff_t count) {
+    void activate_panel(int l, int p, std::ptrdiff_t first, std::ptrdiff_t count) {
+        const Activation activation = net.activations[l];
+        const bool output = l + 1 == net.layers(), softmax = activation == Activation::softmax;
+        if (output || softmax) add_bias(l, p, first, count, Identity<T>{});
+        else with_activation<T>(activation, [&](auto phi) { add_bias(l, p, first, count, phi); });
+        if (softmax && !output && p + 1 == panels[l + 1].count()) softmax_rows(l, first, first + count);
+    }
+
+    template <class Phi> void add_bias(int l, int p, std::ptrdiff_t first, std::ptrdiff_t count, Phi phi) {
         const int columns = panels[l + 1][p].columns;
         const T* bias = memory.data() + b[l] + panels[l + 1][p].begin;
-        T *a = values[l + 1]->at(p, first), *end = values[l + 1]->at(p, first + count);
-        const bool output = l + 1 == net.layers(), softmax = net.activations[l] == Activation::softmax;
-        const auto pass = [&](auto phi, T* z_l) {
-            for (; a < end; a += columns)
-                for (int j = 0; j < columns; j += lanes<T>) {
-                    const V<T> sum = load<T>(a + j) + load<T>(bias + j);
-                    if (z_l) store<T>(z_l + j, sum);
-                    store<T>(a + j, phi.value(sum));
-                    if (z_l && j + lanes<T> == columns) z_l += columns;
-                }
-        };
-        if (output || softmax) pass(Identity<T>{}, nullptr);
-        else
-            with_activation<T>(net.activations[l], [&](auto phi) {
-                pass(phi, needs_z(net.activations[l]) ? z[l + 1]->at(p, first) : nullptr);
-            });
-        if (softmax && !output && p + 1 == panels[l + 1].count()) softmax_rows(l, first, first + count);
+        T *a_l = values[l + 1]->at(p, first), *z_l = z[l + 1]->at(p, first);
+        const bool keeps_z = l + 1 < net.layers() && needs_z(net.activations[l]);
+        for (std::ptrdiff_t row = 0; row < count * columns; row += columns)
+            for (int j = 0; j < columns; j += lanes<T>) {
+                const V<T> sum = load<T>(a_l + row + j) + load<T>(bias + j);
+                if (keeps_z) store<T>(z_l + row + j, sum);
+                store<T>(a_l + row + j, phi.value(sum));
+            }
     }
 
     void softmax_rows(int l, std::ptrdiff_t first, std::ptrdiff_t end) {
@@ -181,15 +187,6 @@ template <class T> class Forward {
         }
     }
 
-  public:
-    // Visit a row's value of every unit of layer l (counted from the inputs, 0), and the same unit's in
-    // `other`.
-    template <class F> void each_unit(int l, std::ptrdiff_t r, F f, const Values<T>& other) const {
-        for (int p = 0; p < panels[l].count(); ++p)
-            for (int j = 0; j < panels[l].used(p); ++j) f(values[l]->at(p, r)[j], other.at(p, r)[j]);
-    }
-
-  private:
     // The output layer of up to `lanes` rows at once, k vectors each: row r is lane r.
     struct Group {
         V<T>*z, *y, *a, *delta, log_total;
@@ -215,8 +212,7 @@ template <class T> class Forward {
                 },
                 *values[last]);
         }
-        group.log_total =
-            deltarule::DELTARULE_ISA::activate<T>(net.activations[last - 1], group.z, group.a, k);
+        group.log_total = activate<T>(net.activations[last - 1], group.z, group.a, k);
         return group;
     }
 

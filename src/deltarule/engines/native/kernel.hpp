@@ -1,8 +1,8 @@
 // The micro-kernel: a block of a few rows by one to three vectors of sums of products, held in registers.
-// One kernel serves all three products; only the strides of the scalar operand differ:
-//   z = x W         scalar x[row][k],      vector W[k][columns]      (block rows are rows,   k runs over
-//   inputs) d_a = delta W'  scalar delta[row][k],  vector W'[k][columns]     (the same) dW = x' delta scalar
-//   x[k][input],    vector delta[k][columns]  (block rows are inputs, k runs over rows)
+// One kernel serves all three products; only where the scalar operand comes from differs:
+//   z = x W: scalar x[row][k], vector W[k][columns]; block rows are rows, k runs over inputs.
+//   d_a = delta W': scalar delta[row][k], vector W'[k][columns]; the same, k runs over units.
+//   dW = x' delta: scalar x[k][input], vector delta[k][columns]; block rows are inputs, k runs over rows.
 // Sums run in portions of k whose operands stay in the first-level cache: a portion is added up alone first,
 // so that long sums lose less to rounding, and in the same order whoever computes it.
 #pragma once

@@ -82,7 +82,11 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     run.t = number(spec, "t");
     run.record_steps = nb::cast<bool>(spec["record_steps"]);
     nb::object interrupt = nb::none();
+    // Python handles signals in its main thread only. No other thread takes the GIL before it has finished:
+    // a daemon thread that did so while the interpreter exits would end the process.
+    const bool polls = nb::cast<bool>(spec["polls"]);
     run.poll = [&] {
+        if (!polls) return false;
         nb::gil_scoped_acquire hold;
         if (PyErr_CheckSignals() != 0) {  // Python raises it again, once it has what was done
             const nb::python_error raised;
@@ -102,38 +106,40 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     return nb::make_tuple(done, run.steps_taken, run.threads, interrupt);
 }
 
-template <class T>
-using Optional = std::optional<nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>>;
+template <class T> using Filled = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 // An architecture that answers questions about whatever theta it is given.
 struct Forward {
     Network net;
     std::string instruction_set;
 
-    template <class T> Rows<T> rows(const Matrix<T>& X, const Optional<T>& offset) const {
+    template <class T> Rows<T> rows(const Matrix<T>& X, const std::optional<Matrix<T>>& offset) const {
         return {std::ptrdiff_t(X.shape(0)), X.data(), nullptr, nullptr, offset ? offset->data() : nullptr};
     }
     template <class T> void answer(Question<T>& question) const {
-        if (question.rows.n <= 4) return execute(question, instruction_set);
+        if (question.rows.n <= few_rows) return execute(question, instruction_set);
         nb::gil_scoped_release released;
         execute(question, instruction_set);
     }
 
-    // False where an input is not finite: then nothing is computed.
     template <class T>
-    bool predict(Parameters<T> theta, Matrix<T> X, Optional<T> offset, int threads,
-                 nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu> y_hat) const {
+    void predict(Vector<T> theta, Matrix<T> X, std::optional<Matrix<T>> offset, int threads,
+                 Filled<T> y_hat) const {
+        Question<T> question{net, rows<T>(X, offset), theta.data(), y_hat.data(), Loss{}, threads};
+        answer(question);
+    }
+    // False where an input is not finite: then nothing is computed.
+    template <class T> bool predict_finite(Vector<T> theta, Matrix<T> X, Filled<T> y_hat) const {
         const T *x = X.data(), *end = x + X.size();
         T zeros = 0;  // times zero: NaN from whatever is not finite
         for (; x < end; ++x) zeros += *x * T(0);
         if (zeros != T(0)) return false;
-        Question<T> question{net, rows<T>(X, offset), theta.data(), y_hat.data(), Loss{}, threads};
-        answer(question);
+        predict<T>(theta, X, {}, 1, y_hat);
         return true;
     }
     template <class T>
-    double losses(Parameters<T> theta, Matrix<T> X, Matrix<T> y, std::optional<Vector<T>> w,
-                  Optional<T> offset, int loss, int threads) const {
+    double losses(Vector<T> theta, Matrix<T> X, Matrix<T> y, std::optional<Vector<T>> w,
+                  std::optional<Matrix<T>> offset, int loss, int threads) const {
         Question<T> question{net, rows<T>(X, offset), theta.data(), nullptr, Loss(loss), threads};
         question.rows.y = y.data(), question.rows.w = w ? w->data() : nullptr;
         answer(question);
@@ -144,6 +150,8 @@ struct Forward {
 template <class T> void define(nb::class_<Forward>& forward) {
     forward.def("predict", &Forward::predict<T>, nb::arg("theta").noconvert(), nb::arg("X").noconvert(),
                 nb::arg("offset").noconvert().none(), nb::arg("threads"), nb::arg("y_hat").noconvert());
+    forward.def("predict_finite", &Forward::predict_finite<T>, nb::arg("theta").noconvert(),
+                nb::arg("X").noconvert(), nb::arg("y_hat").noconvert());
     forward.def("losses", &Forward::losses<T>, nb::arg("theta").noconvert(), nb::arg("X").noconvert(),
                 nb::arg("y").noconvert(), nb::arg("w").noconvert().none(),
                 nb::arg("offset").noconvert().none(), nb::arg("loss"), nb::arg("threads"));
@@ -162,8 +170,10 @@ extern "C" DELTARULE_EXPORTED int deltarule_native_engine() { return 1; }
 
 NB_MODULE(_native, module) {
     module.doc() = "Whole epochs of training, compiled.";
+    nb::set_leak_warnings(false);  // at exit, of what a daemon thread of the user still holds
     module.def("instruction_sets", &instruction_sets,
                "The instruction sets of this machine that the engine is compiled for, best first.");
+    module.attr("FEW_ROWS") = few_rows;
     module.def("permutation", &permutation, nb::arg("n"), nb::arg("seed"), nb::arg("epoch"),
                "The row order of an epoch.");
     nb::class_<Forward> forward(module, "Forward", "An architecture: predictions and losses for any theta.");

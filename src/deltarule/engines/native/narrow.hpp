@@ -125,7 +125,7 @@ template <class T, int G> class Narrow {
         }
         for (std::size_t p = 0; p < padded; p += lanes<T>) {
             V<T>* const g = s.gradient.data() + p;
-            store<T>(to + p, deltarule::DELTARULE_ISA::sums<T>(g));
+            store<T>(to + p, lane_sums<T>(g));
             std::fill_n(g, lanes<T>, V<T>{});
         }
         return double(sum<T>(loss));

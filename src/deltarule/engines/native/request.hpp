@@ -45,6 +45,8 @@ template <class T> struct Run {
     }
 };
 
+inline constexpr std::ptrdiff_t few_rows = 4;  // for which laying out the weights would not pay
+
 // What is asked of a network without training it: y_hat of rows, or where that is null the sum of their
 // losses.
 template <class T> struct Question {

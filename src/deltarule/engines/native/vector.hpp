@@ -75,7 +75,7 @@ template <class T> inline V<T> add_neighbors(V<T> a, V<T> b) {
     }(std::make_integer_sequence<int, lanes<T>>{});
 }
 // Lane i is the sum over v[i]; v has as many vectors as a vector has lanes, and is used up.
-template <class T> inline V<T> sums(V<T>* v) {
+template <class T> inline V<T> lane_sums(V<T>* v) {
 #pragma GCC unroll 8
     for (int count = lanes<T> / 2; count >= 1; count /= 2)
         for (int i = 0; i < count; ++i) v[i] = add_neighbors<T>(v[2 * i], v[2 * i + 1]);
