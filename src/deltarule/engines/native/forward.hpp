@@ -1,6 +1,6 @@
 // The forward pass of wide networks: units fill the vector lanes. Chunks of rows go through all layers by
-// themselves, so their results do not depend on who computes them. Layout: see panels.hpp; the inputs stay
-// where they are.
+// themselves, so their results do not depend on who computes them. Layout: see panels.hpp; the inputs
+// stay where they are.
 #pragma once
 
 #include <memory>
@@ -15,23 +15,28 @@ inline bool needs_z(Activation activation) {  // the others find their slope fro
            activation == Activation::mish || activation == Activation::softplus;
 }
 
-// Rows that will be wanted next are fetched from memory little by little, while others are computed with.
+inline constexpr std::ptrdiff_t chunk_rows = 32;  // a multiple of row_multiple
+
+// The rows of the next chunk are fetched from memory little by little, while this one's are computed with.
 class Prefetch {
   public:
-    void add(const void* row, std::size_t bytes) {
-        const char* at = static_cast<const char*>(row);
-        for (std::size_t line = 0; line < bytes; line += 64) lines.push_back(at + line);
+    void start(std::size_t bytes_of_a_row) { bytes = bytes_of_a_row, count = done = 0, offset = 0; }
+    void add(const void* row) { rows[count++] = static_cast<const char*>(row); }
+    void spread(std::ptrdiff_t times) {
+        each = count * (bytes / 64 + 1) / std::max<std::ptrdiff_t>(1, times) + 1;
     }
-    void spread(std::ptrdiff_t times) { each = lines.size() / std::max<std::ptrdiff_t>(1, times) + 1; }
     void some() {
-        for (const std::size_t end = std::min(lines.size(), done + each); done < end; ++done)
-            __builtin_prefetch(lines[done], 0, 2);
+        for (std::size_t line = 0; line < each && done < count; ++line) {
+            __builtin_prefetch(rows[done] + offset, 0, 2);
+            offset += 64;
+            if (offset >= bytes) offset = 0, ++done;
+        }
     }
-    void clear() { lines.clear(), done = 0; }
 
   private:
-    std::vector<const char*> lines;
-    std::size_t done = 0, each = 0;
+    const char* rows[chunk_rows];
+    std::size_t bytes = 0, offset = 0, each = 0;
+    int count = 0, done = 0;
 };
 
 template <class T> class Forward {
@@ -87,16 +92,11 @@ template <class T> class Forward {
             }
     }
 
-    // Rows begin ... begin + n of input panel q of layer l, [row][input]; `room` is for a portion of them.
-    const T* inputs_of(int l, int q, std::ptrdiff_t begin, std::ptrdiff_t n, T* room) const {
-        if (l > 0) return values[l]->at(q, begin);
-        const int columns = panels[0][q].columns, used = panels[0].used(q), first = panels[0][q].begin;
-        T* to = room;
-        for (std::ptrdiff_t r = begin; r < begin + n; ++r, to += columns) {
-            int j = 0;
-            for (; j + lanes<T> <= used; j += lanes<T>) store<T>(to + j, load<T>(x[r] + first + j));
-            for (; j < used; ++j) to[j] = x[r][first + j];
-        }
+    // Rows begin ... begin + n of the inputs in panel q, padded, [row][input], in `room`.
+    const T* padded_inputs(int q, std::ptrdiff_t begin, std::ptrdiff_t n, T* room) const {
+        const auto [at, columns] = panels[0][q];
+        for (std::ptrdiff_t r = 0; r < n; ++r)
+            std::copy_n(x[begin + r] + at, panels[0].used(q), room + r * columns);
         return room;
     }
 
@@ -114,22 +114,16 @@ template <class T> class Forward {
         for (std::ptrdiff_t r = first; r < first + count; r += lanes<T>) {
             const int some = int(std::min<std::ptrdiff_t>(lanes<T>, first + count - r));
             const Group group = output_group(row, r, some);
-            V<T> value{};
+            V<T> value, w = all<T>(1);
             loss_and_delta<T, 1>(loss, net.activations[last - 1], &group.log_total, group.z, group.y, group.a,
                                  group.delta, net.outputs(), &value);
-            for (int m = 0; m < some; ++m) {
-                const T w = rows.w ? rows.w[row(r + m)] : T(1);
-                losses[r + m] = w > T(0) ? value[m] * w : T(0);
-                int j = 0;
-                if (delta)
-                    each_unit(
-                        last, r + m,
-                        [&](T&, T& to) {
-                            to = w > T(0) ? lane(group.delta + j, m) * w : T(0);
-                            ++j;
-                        },
-                        *delta);
-            }
+            for (int m = 0; rows.w && m < some; ++m) w[m] = rows.w[row(r + m)];
+            const auto counts = w > T(0);
+            value = counts ? value * w : V<T>{};
+            for (int m = 0; m < some; ++m) losses[r + m] = value[m];
+            if (!delta) continue;
+            for (int j = 0; j < net.outputs(); ++j) group.delta[j] = counts ? group.delta[j] * w : V<T>{};
+            delta->put(r, some, group.delta);
         }
     }
 
@@ -194,23 +188,20 @@ template <class T> class Forward {
 
     // Rows first ... first + count: z with the offset, y where there are targets, and a.
     template <class F> Group output_group(F row, std::ptrdiff_t first, int count) const {
-        const int k = net.outputs(), last = net.layers();
+        const int k = net.outputs(), last = net.layers(), padded = panels[last].padded;
         thread_local Aligned<T> scratch;
         thread_local int room = 0;
-        if (room < k) scratch.reset(std::size_t(4 * k) * lanes<T>), room = k;
+        if (room < padded) scratch.reset(std::size_t(4 * padded) * lanes<T>), room = padded;
         V<T>* const z_k = reinterpret_cast<V<T>*>(scratch.data());
-        Group group{z_k, z_k + k, z_k + 2 * k, z_k + 3 * k, V<T>{}};
-        for (int m = 0; m < count; ++m) {
-            const std::ptrdiff_t from = row(first + m) * k;
-            int j = 0;
-            each_unit(
-                last, first + m,
-                [&](T& value, T&) {
-                    lane(group.z + j, m) = value + (rows.offset ? rows.offset[from + j] : T(0));
-                    if (rows.y) lane(group.y + j, m) = rows.y[from + j];
-                    ++j;
-                },
-                *values[last]);
+        Group group{z_k, z_k + padded, z_k + 2 * padded, z_k + 3 * padded, V<T>{}};
+        std::fill(group.delta + k, group.delta + padded, V<T>{});
+        std::ptrdiff_t at[lanes<T>];
+        for (int m = 0; m < lanes<T>; ++m) at[m] = row(first + (m < count ? m : 0));
+        values[last]->get(first, count, group.z);
+        if (rows.y) to_lanes<T>(rows.y, k, at, group.y);
+        if (rows.offset) {
+            to_lanes<T>(rows.offset, k, at, group.a);
+            for (int j = 0; j < k; ++j) group.z[j] += group.a[j];
         }
         group.log_total = activate<T>(net.activations[last - 1], group.z, group.a, k);
         return group;

@@ -18,6 +18,9 @@ inline constexpr int portion_inputs = 25 * 1024 / (3 * VECTOR_BYTES);  // of a s
 template <class T, int vectors>
 inline constexpr int block_rows = std::min(lanes<T>, VECTOR_BYTES == 64 || vectors == 1 ? 8 : 4);
 inline constexpr int row_multiple = 8;  // of every block_rows
+// Two vectors leave room for six rows, which are faster than four; n % 3 fours leave a multiple of six.
+template <class T, int vectors>
+inline constexpr int tall_rows = vectors == 2 && VECTOR_BYTES == 32 ? 6 : block_rows<T, vectors>;
 
 // The loops over rows and vectors are written out by the compiler, so that the sums stay in registers.
 template <class T, int rows, int vectors> struct Block {
@@ -47,6 +50,31 @@ template <class T, int rows, int vectors> struct Block {
     }
 };
 
+// One row alone: four partial sums, which do not wait for one another.
+template <class T, int vectors> struct Block<T, 1, vectors> {
+    V<T> sum[4][vectors] = {};
+
+    template <class F> [[gnu::always_inline]] void add(F x, std::ptrdiff_t n_k, const T* B) {
+        std::ptrdiff_t k = 0;
+        for (; k + 4 <= n_k; k += 4)
+#pragma GCC unroll 4
+            for (int part = 0; part < 4; ++part) B = add_one(sum[part], x(0, k + part), B);
+        for (; k < n_k; ++k) B = add_one(sum[0], x(0, k), B);
+    }
+    [[gnu::always_inline]] static const T* add_one(V<T>* to, T scalar, const T* B) {
+#pragma GCC unroll 3
+        for (int v = 0; v < vectors; ++v, B += lanes<T>) to[v] += scalar * load<T>(B);
+        return B;
+    }
+    [[gnu::always_inline]] void put(T* to, bool first) const {
+#pragma GCC unroll 3
+        for (int v = 0; v < vectors; ++v, to += lanes<T>) {
+            const V<T> total = (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]);
+            store<T>(to, first ? total : load<T>(to) + total);
+        }
+    }
+};
+
 // Call f with the number of vectors of a panel as a constant.
 template <class T, class F> inline void with_vectors(int columns, F f) {
     if (columns == lanes<T>) f(std::integral_constant<int, 1>{});
@@ -54,15 +82,16 @@ template <class T, class F> inline void with_vectors(int columns, F f) {
     else f(std::integral_constant<int, 3>{});
 }
 
-// The scalar operand of z = x W: of a block of rows from r on, panel q. Values in panels ...
+// The operand x of both z = x W and dW = x' delta: values in panels ...
 template <class T> struct FromValues {
     const Values<T>& x;
-    struct Scalars {
+    struct Block {
         const T* at;
         std::ptrdiff_t columns;
         [[gnu::always_inline]] T operator()(int m, std::ptrdiff_t k) const { return at[m * columns + k]; }
     };
-    template <int rows> [[gnu::always_inline]] Scalars block(std::ptrdiff_t r, int q) const {
+    // Input k of row r + m of panel q is (m, k).
+    template <int rows> [[gnu::always_inline]] Block block(std::ptrdiff_t r, int q) const {
         return {x.at(q, r), x.panels[q].columns};
     }
 };
@@ -71,19 +100,20 @@ template <class T, class F> struct FromRows {
     const Panels<T>& panels;
     const T* const* x;
     F between;
-    template <int rows> struct Scalars {
+    template <int rows> struct Block {
         const T* at[rows];
         [[gnu::always_inline]] T operator()(int m, std::ptrdiff_t k) const { return at[m][k]; }
     };
-    template <int rows> [[gnu::always_inline]] Scalars<rows> block(std::ptrdiff_t r, int q) const {
-        Scalars<rows> found;
+    template <int rows> [[gnu::always_inline]] Block<rows> block(std::ptrdiff_t r, int q) const {
+        Block<rows> found;
         for (int m = 0; m < rows; ++m) found.at[m] = x[r + m] + panels[q].begin;
         between();
         return found;
     }
 };
 
-// Rows first ... end of panel p of x W, W lying in `memory`. The rows are rounded up to whole blocks.
+// Rows first ... end of panel p of x W, W lying in `memory`. The rows are rounded up to a multiple of
+// row_multiple.
 template <class T, class Source>
 inline void multiply(const Source& x, const Matrix<T>& W, const T* memory, int p, const Values<T>& to,
                      std::ptrdiff_t first, std::ptrdiff_t end) {
@@ -102,30 +132,37 @@ inline void multiply(const Source& x, const Matrix<T>& W, const T* memory, int p
             block.put(to.at(p, r), portion == 0);
         };
         with_vectors<T>(W.units[p].columns, [&](auto vectors) {
+            constexpr int block = block_rows<T, vectors>, tall = tall_rows<T, vectors>;
             std::ptrdiff_t r = first;
-            for (; r + 1 < end; r += block_rows<T, vectors>)
-                block_of.template operator()<block_rows<T, vectors>, vectors>(r);
+            if (tall > block)
+                for (std::ptrdiff_t n = round_up(end - r, 4), fours = n % 3; n > 4 * fours; n -= 6, r += 6)
+                    block_of.template operator()<tall, vectors>(r);
+            for (; r + 1 < end; r += block) block_of.template operator()<block, vectors>(r);
             if (r < end) block_of.template operator()<1, vectors>(r);
         });
     }
 }
 
-// Inputs of a panel (its values x of `n` rows, at most a portion) by units of panel p of x' delta, summed
-// over the rows from `begin` on, into `sums`, [input][unit]; if not the first portion, added to what is
-// there.
-template <class T>
-inline void multiply_transposed(const T* x, int inputs, const Values<T>& delta, int p, std::ptrdiff_t begin,
+// A panel's inputs (row(k) points to those of row k of `n`, at most a portion) by units of panel p of x'
+// delta, summed over the rows from `begin` on, into `sums`, [input][unit]; if not the first portion, added to
+// what is there.
+template <class T, class F>
+inline void multiply_transposed(F row, int inputs, const Values<T>& delta, int p, std::ptrdiff_t begin,
                                 std::ptrdiff_t n, bool first, T* sums) {
     const T* B = delta.at(p, begin);
     const int units = delta.panels[p].columns;
     with_vectors<T>(units, [&](auto vectors) {
-        constexpr int block = block_rows<T, vectors>;
-        for (int input = 0; input < inputs; input += block) {
-            Block<T, block, vectors> sum;
-            sum.add([&](int m, std::ptrdiff_t k) [[gnu::always_inline]] { return x[k * inputs + input + m]; },
-                    n, B);
-            sum.put(sums + input * units, first);
-        }
+        const auto blocks_of = [&]<int block>(std::integral_constant<int, block>) {
+            for (int input = 0; input < inputs; input += block) {
+                Block<T, block, vectors> sum;
+                sum.add([&](int m, std::ptrdiff_t k) [[gnu::always_inline]] { return row(k)[input + m]; }, n,
+                        B);
+                sum.put(sums + input * units, first);
+            }
+        };
+        if (inputs % tall_rows<T, vectors> == 0)
+            blocks_of(std::integral_constant<int, tall_rows<T, vectors>>{});
+        else blocks_of(std::integral_constant<int, block_rows<T, vectors>>{});
     });
 }
 

@@ -91,11 +91,12 @@ template <class T> inline V<T> activate(Activation activation, const V<T>* z, V<
     return V<T>{};
 }
 
-// From z, y and a = activate(z) to delta and the loss of each row, added to `value`. Rows are G vectors:
+// From z, y and a = activate(z) to delta and the loss of each row, `value`. Rows are G vectors:
 // output j of all is at j G ... j G + G - 1. log_total is what softmax has returned, G vectors.
 template <class T, int G>
 inline void loss_and_delta(Loss loss, Activation activation, const V<T>* log_total, const V<T>* z,
                            const V<T>* y, const V<T>* a, V<T>* delta, int k, V<T>* value) {
+    for (int g = 0; g < G; ++g) value[g] = V<T>{};
     const auto each = [&](auto f) {
         for (int j = 0; j < k * G; j += G)
             for (int g = 0; g < G; ++g) f(j + g, g);

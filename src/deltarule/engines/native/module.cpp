@@ -174,8 +174,14 @@ NB_MODULE(_native, module) {
     module.def("instruction_sets", &instruction_sets,
                "The instruction sets of this machine that the engine is compiled for, best first.");
     module.attr("FEW_ROWS") = few_rows;
-    module.def("permutation", &permutation, nb::arg("n"), nb::arg("seed"), nb::arg("epoch"),
-               "The row order of an epoch.");
+    module.def(
+        "permutation",
+        [](std::int64_t n, std::uint64_t seed, std::uint64_t epoch) {
+            std::vector<std::int64_t> order;
+            Permutation()(n, seed, epoch, order);
+            return order;
+        },
+        nb::arg("n"), nb::arg("seed"), nb::arg("epoch"), "The row order of an epoch.");
     nb::class_<Forward> forward(module, "Forward", "An architecture: predictions and losses for any theta.");
     forward.def(
         "__init__",

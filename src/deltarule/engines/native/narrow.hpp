@@ -1,18 +1,17 @@
 // Training narrow networks: rows, not units, fill the vector lanes; a small step costs a fraction of a
 // microsecond. Layout: parameters as in theta; a group is G times `lanes` rows, and value j of all its rows
-// is G vectors, one after another. Small steps have G = 1. A step: (1) portions of rows are dealt out, the
-// gradient of each is left where it belongs, (2) one thread adds them up in their order and updates the
-// parameters.
+// is G vectors, one after another. Small steps have G = 1. Sums for a few units at a time stay in registers.
+// A step: (1) portions of rows are dealt out, the gradient of each is left where it belongs, (2) one thread
+// adds them up in their order and updates the parameters.
 #pragma once
 
 #include <algorithm>
-#include <functional>
 #include <memory>
 #include <optional>
 
 #include "losses.hpp"
-#include "memory.hpp"
 #include "optimizers.hpp"
+#include "panels.hpp"
 #include "threads.hpp"
 
 namespace deltarule::DELTARULE_ISA {
@@ -21,6 +20,12 @@ inline bool is_narrow(const Network& net) {
     for (int l = 1; l <= net.layers(); ++l)
         if (net.widths[l] > 16) return false;
     return net.inputs() <= 32;
+}
+
+// Call f for runs of at most `most` out of n: where a run begins, and its length as a constant.
+template <int most, class F> inline void in_runs(int n, F f, int begin = 0) {
+    for (; begin + most <= n; begin += most) f(begin, std::integral_constant<int, most>{});
+    if constexpr (most > 1) in_runs<most - 1>(n, f, begin);
 }
 
 template <class T, int G> class Narrow {
@@ -61,8 +66,8 @@ template <class T, int G> class Narrow {
 
     // Called by all threads together; returns the sum of the weighted losses to thread 0, or nothing where it
     // was stopped on its way, before a parameter has changed.
-    std::optional<double> step(const Epoch& epoch, const Step& step, int thread,
-                               const std::function<bool()>& stopped) {
+    template <class Stopped>
+    std::optional<double> step(const Epoch& epoch, const Step& step, int thread, Stopped stopped) {
         double loss = 0.0;
         for (std::ptrdiff_t begin = step.begin; begin < step.end; begin += span * portion) {
             const std::ptrdiff_t n = std::min(span, (step.end - begin + portion - 1) / portion);
@@ -74,9 +79,10 @@ template <class T, int G> class Narrow {
             if (thread == 0) {
                 dealer.reset();
                 for (std::ptrdiff_t p = 0; p < n; ++p) loss += losses[p];
-                add_up(n, begin == step.begin);
-                if (step.t > 0 && last) update(step);
-                stopping = stopped();
+                const bool first = begin == step.begin, only = first && last && n == 1;
+                if (!only) add_up(n, first);
+                if (step.t > 0 && last) only ? update(step, parts.data()) : update(step, sums.data());
+                stopping = stopped(n * portion);
             }
             team.wait();
             if (stopping && !last) return {};
@@ -88,7 +94,8 @@ template <class T, int G> class Narrow {
 
   private:
     static constexpr int group_rows = G * lanes<T>;
-    static constexpr std::ptrdiff_t most_portions = 64;               // whose gradients are kept at a time
+    static constexpr int run = G == 1 ? 4 : 8 / G;       // units whose sums are in registers at a time
+    static constexpr std::ptrdiff_t most_portions = 64;  // whose gradients are kept at a time
     static constexpr std::size_t cache_limit = std::size_t(1) << 22;  // values kept in lane order
 
     T* slot(int s) const { return theta + (s + 1) * padded; }
@@ -99,9 +106,6 @@ template <class T, int G> class Narrow {
         std::fill_n(theta + 4 * padded + begin, count, T(objective.l1[kind]));
         std::fill_n(theta + 5 * padded + begin, count, T(objective.l2[kind]));
     }
-
-    // Row m of a group in a value's vectors.
-    static T& lane(V<T>* vectors, int m) { return reinterpret_cast<T*>(vectors)[m]; }
 
     // What a thread needs for itself.
     struct Scratch {
@@ -126,7 +130,7 @@ template <class T, int G> class Narrow {
         for (std::size_t p = 0; p < padded; p += lanes<T>) {
             V<T>* const g = s.gradient.data() + p;
             store<T>(to + p, lane_sums<T>(g));
-            std::fill_n(g, lanes<T>, V<T>{});
+            for (int j = 0; j < lanes<T>; ++j) g[j] = V<T>{};
         }
         return double(sum<T>(loss));
     }
@@ -137,81 +141,93 @@ template <class T, int G> class Narrow {
             for (std::size_t j = 0; j < padded; ++j) sums[j] += double(parts[p * padded + j]);
     }
 
-    // A group in lane order: inputs, targets, offsets, weights.
-    int group_size() const { return (net.inputs() + 2 * net.outputs() + 1) * G; }
+    // A group in lane order: inputs, targets, weights, offsets.
+    int group_size() const { return (net.inputs() + net.outputs() * (rows.offset ? 2 : 1) + 1) * G; }
 
     // Rows that keep their order, as those of a full batch do, are put into lane order once.
     void cache_rows() {
         const std::ptrdiff_t groups = (rows.n + group_rows - 1) / group_rows;
         if (std::size_t(groups) * lanes<T> * group_size() > cache_limit) return;
         cached.reset(std::size_t(groups) * group_size());
-        for (std::ptrdiff_t r = 0; r < rows.n; ++r)
-            put(r, cached.data() + r / group_rows * group_size(), int(r % group_rows));
-        if (rows.n % group_rows)
-            repeat(cached.data() + (groups - 1) * group_size(), int(rows.n % group_rows));
+        for (std::ptrdiff_t r = 0; r < rows.n; r += group_rows)
+            arrange([r](int m) { return r + m; }, int(std::min<std::ptrdiff_t>(group_rows, rows.n - r)),
+                    cached.data() + r / group_rows * group_size());
         is_cached = true;
     }
 
-    void put(std::ptrdiff_t row, V<T>* to, int m) const {
-        const int i = net.inputs(), k = net.outputs();
-        for (int j = 0; j < i; ++j, to += G) lane(to, m) = rows.X[row * i + j];
-        for (int j = 0; j < k; ++j, to += G) lane(to, m) = rows.y[row * k + j];
-        for (int j = 0; j < k; ++j, to += G) lane(to, m) = rows.offset ? rows.offset[row * k + j] : T(0);
-        lane(to, m) = rows.w ? rows.w[row] : T(1);
-    }
-
-    // Lanes without a row hold the first row, with weight 0: what is finite there is finite here.
-    void repeat(V<T>* to, int count) const {
-        for (int j = 0; j < group_size(); j += G) {
-            const T filler = j + G < group_size() ? lane(to + j, 0) : T(0);
-            for (int m = count; m < group_rows; ++m) lane(to + j, m) = filler;
-        }
-    }
-
-    // Rows order[r : r + count] in lane order.
+    // Rows r ... r + count of the epoch's order in lane order.
     const V<T>* gather(Scratch& s, const Epoch& epoch, std::ptrdiff_t r, int count) const {
         if (epoch.order.empty() && is_cached && r % group_rows == 0 &&
             (count == group_rows || r + count == rows.n))
             return cached.data() + r / group_rows * group_size();
-        for (int m = 0; m < count; ++m) put(epoch.order.empty() ? r + m : epoch.order[r + m], s.gathered, m);
-        if (count < group_rows) repeat(s.gathered, count);
+        if (epoch.order.empty()) arrange([r](int m) { return r + m; }, count, s.gathered);
+        else arrange([order = epoch.order.data() + r](int m) { return order[m]; }, count, s.gathered);
         return s.gathered;
+    }
+
+    // Lanes without a row hold the first one, with weight 0: what is finite there is finite here.
+    template <class F> void arrange(F row, int count, V<T>* to) const {
+        const int i = net.inputs(), k = net.outputs();
+        for (int g = 0; g < G; ++g, ++to, count -= lanes<T>) {
+            std::ptrdiff_t at[lanes<T>];
+            for (int m = 0; m < lanes<T>; ++m) at[m] = row(m < count ? g * lanes<T> + m : 0);
+            V<T>* const y = to + i * G;
+            to_lanes<T>(rows.X, i, at, to, G);
+            to_lanes<T>(rows.y, k, at, y, G);
+            V<T>& w = y[k * G] = all<T>(1);
+            if (rows.w || count < lanes<T>)
+                for (int m = 0; m < lanes<T>; ++m) w[m] = m >= count ? T(0) : rows.w ? rows.w[at[m]] : T(1);
+            if (rows.offset) to_lanes<T>(rows.offset, k, at, y + (k + 1) * G, G);
+        }
     }
 
     const V<T>* input_of(const Scratch& s, int l) const { return l == 0 ? s.x : s.a + at[l]; }
 
     void forward(Scratch& s) const {
         for (int l = 0; l < net.layers(); ++l) {
-            const auto [i, o, W_at, b_at] = place[l];
-            const T *W = theta + W_at, *b = theta + b_at;
-            const V<T>* in = input_of(s, l);
-            V<T>*out = s.a + at[l + 1], *z_l = s.z + at[l + 1];
-            for (int j = 0; j < o; ++j, z_l += G) {
-                V<T> total[G];
-                for (int g = 0; g < G; ++g) total[g] = net.bias ? all<T>(b[j]) : V<T>{};
-                for (int m = 0; m < i; ++m)
-                    for (int g = 0; g < G; ++g) total[g] += in[m * G + g] * W[m * o + j];
-                for (int g = 0; g < G; ++g) z_l[g] = total[g];
-            }
-            z_l -= o * G;
+            V<T>*a_l = s.a + at[l + 1], *z_l = s.z + at[l + 1];
+            const int o = place[l].o;
+            products(input_of(s, l), l, z_l);
             if (l + 1 == net.layers()) return;  // the loss activates the outputs
             if (net.activations[l] == Activation::softmax)
-                for (int g = 0; g < G; ++g) softmax<T>(z_l + g, out + g, o, G);
-            else activate<T>(net.activations[l], z_l, out, o * G);
+                for (int g = 0; g < G; ++g) softmax<T>(z_l + g, a_l + g, o, G);
+            else activate<T>(net.activations[l], z_l, a_l, o * G);
         }
+    }
+
+    // z = x W + b
+    void products(const V<T>* in, int l, V<T>* z) const {
+        const int i = place[l].i, o = place[l].o;
+        in_runs<run>(o, [&](int j, auto count) {
+            const T *W = theta + place[l].W + j, *b = theta + place[l].b + j;
+            const V<T>* x = in;
+            V<T> total[count][G];
+#pragma GCC unroll 4
+            for (int c = 0; c < count; ++c)
+#pragma GCC unroll 8
+                for (int g = 0; g < G; ++g) total[c][g] = net.bias ? all<T>(b[c]) : V<T>{};
+            for (int m = 0; m < i; ++m, x += G, W += o)
+#pragma GCC unroll 4
+                for (int c = 0; c < count; ++c)
+#pragma GCC unroll 8
+                    for (int g = 0; g < G; ++g) total[c][g] += x[g] * W[c];
+#pragma GCC unroll 4
+            for (int c = 0; c < count; ++c)
+#pragma GCC unroll 8
+                for (int g = 0; g < G; ++g) z[(j + c) * G + g] = total[c][g];
+        });
     }
 
     V<T> backward(Scratch& s) const {
         const int last = net.layers(), k = net.outputs();
         V<T>*z_k = s.z + at[last], *a_k = s.a + at[last], *delta = s.delta;
-        const V<T>*y = s.x + net.inputs() * G, *offset = y + k * G, *weight = offset + k * G;
-        for (int j = 0; j < k * G; ++j) z_k[j] += offset[j];
+        const V<T>*y = s.x + net.inputs() * G, *weight = y + k * G, *offset = weight + G;
+        for (int j = 0; rows.offset && j < k * G; ++j) z_k[j] += offset[j];
         const Activation activation = net.activations[last - 1];
-        V<T> log_total[G] = {};
+        V<T> log_total[G], value[G], loss{};
         if (activation != Activation::softmax) activate<T>(activation, z_k, a_k, k * G);
         else
             for (int g = 0; g < G; ++g) log_total[g] = softmax<T>(z_k + g, a_k + g, k, G);
-        V<T> value[G] = {}, loss{};
         loss_and_delta<T, G>(objective.loss, activation, log_total, z_k, y, a_k, delta, k, value);
         for (int g = 0; g < G; ++g) {
             const auto counts = weight[g] > T(0);
@@ -226,34 +242,46 @@ template <class T, int G> class Narrow {
     }
 
     void gradients(Scratch& s, const V<T>* in, int l) const {
-        const auto [i, o, W_at, b_at] = place[l];
-        V<T>*dW = s.gradient.data() + W_at, *db = s.gradient.data() + b_at;
-        const V<T>* delta = s.delta;
-        for (int m = 0; m < i; ++m, in += G)
-            for (int j = 0; j < o; ++j, ++dW) {
-                V<T> total = *dW;
-                for (int g = 0; g < G; ++g) total += in[g] * delta[j * G + g];
-                *dW = total;
-            }
-        for (int j = 0; net.bias && j < o; ++j) {
-            V<T> total = db[j];
-            for (int g = 0; g < G; ++g) total += delta[j * G + g];
-            db[j] = total;
-        }
+        const int i = place[l].i, o = place[l].o;
+        in_runs<run>(o, [&](int j, auto count) {
+            V<T>*dW = s.gradient.data() + place[l].W + j, *db = s.gradient.data() + place[l].b + j;
+            const V<T>* x = in;
+            V<T> delta[count][G];
+#pragma GCC unroll 4
+            for (int c = 0; c < count; ++c)
+#pragma GCC unroll 8
+                for (int g = 0; g < G; ++g) delta[c][g] = s.delta[(j + c) * G + g];
+            for (int m = 0; m < i; ++m, x += G, dW += o)
+#pragma GCC unroll 4
+                for (int c = 0; c < count; ++c) {
+                    V<T> total = dW[c];
+#pragma GCC unroll 8
+                    for (int g = 0; g < G; ++g) total += x[g] * delta[c][g];
+                    dW[c] = total;
+                }
+            for (int c = 0; net.bias && c < count; ++c)
+                for (int g = 0; g < G; ++g) db[c] += delta[c][g];
+        });
     }
 
     // From delta of layer l to delta of the layer below.
     void pull_back(Scratch& s, int l) const {
-        const auto [i, o, W_at, b_at] = place[l];
-        const T* W = theta + W_at;
+        const int i = place[l].i, o = place[l].o;
         const V<T>*a_l = s.a + at[l], *z_l = s.z + at[l];
         V<T>*delta = s.delta, *d_a = s.d_a;
-        for (int m = 0; m < i; ++m) {
-            V<T> total[G] = {};
+        in_runs<run>(i, [&](int m, auto count) {
+            const T* W = theta + place[l].W + m * o;
+            V<T> total[count][G] = {};
             for (int j = 0; j < o; ++j)
-                for (int g = 0; g < G; ++g) total[g] += delta[j * G + g] * W[m * o + j];
-            for (int g = 0; g < G; ++g) d_a[m * G + g] = total[g];
-        }
+#pragma GCC unroll 4
+                for (int c = 0; c < count; ++c)
+#pragma GCC unroll 8
+                    for (int g = 0; g < G; ++g) total[c][g] += delta[j * G + g] * W[c * o + j];
+#pragma GCC unroll 4
+            for (int c = 0; c < count; ++c)
+#pragma GCC unroll 8
+                for (int g = 0; g < G; ++g) d_a[(m + c) * G + g] = total[c][g];
+        });
         with_activation<T>(net.activations[l - 1], [&](auto phi) {
             for (int m = 0, count = place[l].i * G; m < count; ++m)
                 delta[m] = d_a[m] * phi.slope(z_l[m], a_l[m]);
@@ -262,14 +290,16 @@ template <class T, int G> class Narrow {
             for (int g = 0; g < G; ++g) softmax_pull_back<T>(a_l + g, d_a + g, delta + g, i, G);
     }
 
-    void update(const Step& step) {
-        const Update<T> update(optimizer, objective, step);
-        for (std::size_t p = 0; p < padded; p += lanes<T>) {
+    template <class Sum> void update(const Step& step, const Sum* gradient) {
+        const auto next = [&] {
             V<T> g;
-            for (int j = 0; j < lanes<T>; ++j) g[j] = T(sums[p + j]);
+            for (int j = 0; j < lanes<T>; ++j) g[j] = T(*gradient++);
+            return g;
+        };
+        Update<T>(optimizer, objective, step)(theta, slot(0), slot(1), padded, next, [&](std::size_t p) {
             const auto setting = [&](int s) { return load<T>(theta + s * padded + p); };
-            update(theta + p, g, slot(0) + p, slot(1) + p, {setting(3), setting(4), setting(5)});
-        }
+            return Settings<T>{setting(3), setting(4), setting(5)};
+        });
     }
 
     const Network& net;

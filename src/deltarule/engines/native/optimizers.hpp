@@ -16,9 +16,8 @@ template <class T> struct Update {
     Method method;
     bool penalized;
     T momentum, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, epsilon;
-    T correction_1{}, correction_2{};  // of Adam's means, as divisors
-    T rate_factor = 1;                 // where Adam corrects its rate instead
-    T divisor;                         // of the gradient's sums
+    T rate_factor = 1, v_factor = 1;  // Adam's bias correction: of the rate and, before its root, of v
+    T inverse_weight;                 // of a step's rows
 
     Update(const Optimizer& o, const Objective& j, const Step& step)
         : method(o.method),
@@ -29,42 +28,53 @@ template <class T> struct Update {
           one_minus_beta_1(T(1.0 - o.beta_1)),
           one_minus_beta_2(T(1.0 - o.beta_2)),
           epsilon(T(o.epsilon)),
-          divisor(j.mean ? T(step.weight) : T(1)) {
+          inverse_weight(j.mean ? T(1.0 / step.weight) : T(1)) {
         if (method < Method::adam) return;
         const double c1 = 1.0 - std::pow(o.beta_1, step.t), c2 = 1.0 - std::pow(o.beta_2, step.t);
-        correction_1 = T(c1);
-        correction_2 = T(c2);
-        if (method == Method::adam_before_bias_correction) rate_factor = T(std::sqrt(c2) / c1);
+        if (method == Method::adam) rate_factor = T(1.0 / c1), v_factor = T(1.0 / c2);
+        else rate_factor = T(std::sqrt(c2) / c1);
     }
 
-    // p: parameters, g: the sum of their gradients over rows, s and q: the optimizer's memory.
-    void operator()(T* p_at, V<T> g, T* s_at, T* q_at, const Settings<T>& settings) const {
-        const V<T> p = load<T>(p_at), rate = settings.rate * rate_factor;
-        g = g / divisor;
-        if (penalized) g += settings.l1 * sign<T>(p) + settings.l2 * p;
+    // `count` parameters from p on, with the optimizer's memory from s and q on; gradient() returns their
+    // sums over rows, and settings(at) what p + at needs, one vector after another.
+    template <class G, class F>
+    void operator()(T* p, T* s, T* q, std::size_t count, G gradient, F settings) const {
         switch (method) {
             case Method::sgd:
-                store<T>(p_at, p - rate * g);
-                return;
+                return each(
+                    p, count, gradient, settings,
+                    [](const Update&, std::size_t, V<T> p, V<T> g, V<T> rate) { return p - rate * g; });
             case Method::momentum:
-            case Method::nesterov: {
-                const V<T> v = momentum * load<T>(s_at) - rate * g;
-                store<T>(s_at, v);
-                store<T>(p_at, p + (method == Method::nesterov ? momentum * v - rate * g : v));
-                return;
-            }
+            case Method::nesterov:
+                return each(p, count, gradient, settings,
+                            [s](const Update& u, std::size_t at, V<T> p, V<T> g, V<T> rate) {
+                                const V<T> v = u.momentum * load<T>(s + at) - rate * g;
+                                store<T>(s + at, v);
+                                return p + (u.method == Method::nesterov ? u.momentum * v - rate * g : v);
+                            });
             case Method::adam:
-            case Method::adam_before_bias_correction: {
-                const V<T> m = beta_1 * load<T>(s_at) + one_minus_beta_1 * g;
-                const V<T> v = beta_2 * load<T>(q_at) + one_minus_beta_2 * g * g;
-                store<T>(s_at, m);
-                store<T>(q_at, v);
-                const V<T> step = method == Method::adam
-                                      ? rate * (m / correction_1) / (sqrt<T>(v / correction_2) + epsilon)
-                                      : rate * m / (sqrt<T>(v) + epsilon);
-                store<T>(p_at, p - step);
-                return;
-            }
+            case Method::adam_before_bias_correction:
+                return each(p, count, gradient, settings,
+                            [s, q](const Update& u, std::size_t at, V<T> p, V<T> g, V<T> rate) {
+                                const V<T> m = u.beta_1 * load<T>(s + at) + u.one_minus_beta_1 * g;
+                                const V<T> v = u.beta_2 * load<T>(q + at) + u.one_minus_beta_2 * g * g;
+                                store<T>(s + at, m);
+                                store<T>(q + at, v);
+                                return p - rate * u.rate_factor * m / (sqrt<T>(v * u.v_factor) + u.epsilon);
+                            });
+        }
+    }
+
+  private:
+    template <class G, class F, class Next>
+    void each(T* p, std::size_t count, G gradient, F settings, Next next) const {
+        const Update u = *this;  // nothing that is stored below can change it
+        for (std::size_t at = 0; at < count; at += lanes<T>) {
+            const V<T> p_at = load<T>(p + at);
+            const Settings<T>& with = settings(at);
+            V<T> g = gradient() * u.inverse_weight;
+            if (u.penalized) g += with.l1 * sign<T>(p_at) + with.l2 * p_at;
+            store<T>(p + at, next(u, at, p_at, g, with.rate));
         }
     }
 };

@@ -41,6 +41,25 @@ template <class T> class Panels {
     std::vector<Panel> panels;
 };
 
+// To lane order: column j of the rows `at`, of `width` columns each, becomes vector j * next.
+template <class T>
+inline void to_lanes(const T* from, int width, const std::ptrdiff_t* at, V<T>* to, int next = 1) {
+    const auto square = [&](int begin) {
+        V<T> v[lanes<T>];
+        for (int m = 0; m < lanes<T>; ++m) v[m] = load<T>(from + at[m] * width + begin);
+        transpose<T>(v);
+        for (int j = 0; j < lanes<T>; ++j) to[(begin + j) * next] = v[j];
+    };
+    int j = 0;
+    for (; j + lanes<T> <= width; j += lanes<T>) square(j);
+    if (j < width && width > lanes<T>) return square(width - lanes<T>);
+    for (; j < width; ++j) {
+        V<T> v;
+        for (int m = 0; m < lanes<T>; ++m) v[m] = from[at[m] * width + j];
+        to[j * next] = v;
+    }
+}
+
 template <class T> class Values {
   public:
     Values(const Panels<T>& panels, std::ptrdiff_t rows) : panels(panels) {
@@ -50,6 +69,23 @@ template <class T> class Values {
     }
     // Row `row` of panel p.
     T* at(int p, std::ptrdiff_t row) const { return origin[p] + row * panels[p].columns; }
+
+    // Rows r ... r + count, padded columns included, to lane order and back; lanes without a row hold row r.
+    void get(std::ptrdiff_t r, int count, V<T>* to) const {
+        std::ptrdiff_t at_m[lanes<T>];
+        for (int m = 0; m < lanes<T>; ++m) at_m[m] = r + (m < count ? m : 0);
+        for (int p = 0; p < panels.count(); ++p)
+            to_lanes<T>(origin[p], panels[p].columns, at_m, to + panels[p].begin);
+    }
+    void put(std::ptrdiff_t r, int count, const V<T>* from) const {
+        for (int p = 0; p < panels.count(); ++p)
+            for (int j = 0; j < panels[p].columns; j += lanes<T>) {
+                V<T> v[lanes<T>];
+                std::copy_n(from + panels[p].begin + j, lanes<T>, v);
+                transpose<T>(v);
+                for (int m = 0; m < count; ++m) store<T>(at(p, r + m) + j, v[m]);
+            }
+    }
 
     const Panels<T>& panels;
 

@@ -30,30 +30,41 @@ inline void philox(std::uint64_t counter, std::uint64_t key_0, std::uint64_t key
 }
 
 // The row order of an epoch: row r has the key "output r of Philox, its low bits replaced by r"; keys ascend.
-inline std::vector<std::int64_t> permutation(std::int64_t n, std::uint64_t seed, std::uint64_t epoch) {
-    int bits = 1;
-    while (bits < 63 && (std::uint64_t(n - 1) >> bits) != 0) ++bits;
-    const std::uint64_t low = (std::uint64_t(1) << bits) - 1;
-    // Keys are uniform: their first bits deal them out to short buckets, which are sorted one by one.
-    std::vector<std::uint64_t> keys(n), dealt(n);
-    std::vector<std::uint32_t> ends((std::size_t(1) << bits) + 1, 0);
-    for (std::int64_t r = 0; r < n; r += 4) {
-        std::uint64_t block[4];
-        philox(1 + std::uint64_t(r / 4), seed, epoch, block);
-        for (std::int64_t j = 0; j < std::min<std::int64_t>(4, n - r); ++j) {
-            keys[r + j] = (block[j] & ~low) | std::uint64_t(r + j);
-            ++ends[(keys[r + j] >> (64 - bits)) + 1];
+class Permutation {
+  public:
+    void operator()(std::int64_t n, std::uint64_t seed, std::uint64_t epoch,
+                    std::vector<std::int64_t>& order) {
+        int bits = 1;
+        while (bits < 63 && (std::uint64_t(n - 1) >> bits) != 0) ++bits;
+        const std::uint64_t low = (std::uint64_t(1) << bits) - 1;
+        // Keys are uniform: their first bits deal them out to buckets of about one, so that few are out of
+        // order.
+        const int shift = 64 - bits;
+        keys.resize(n), dealt.resize(n), order.resize(n);
+        next.assign((std::size_t(1) << bits) + 1, 0);
+        for (std::int64_t r = 0; r < n; r += 4) {
+            std::uint64_t block[4];
+            philox(1 + std::uint64_t(r / 4), seed, epoch, block);
+            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, n - r); ++j) {
+                keys[r + j] = (block[j] & ~low) | std::uint64_t(r + j);
+                ++next[(keys[r + j] >> shift) + 1];
+            }
         }
+        for (std::size_t b = 1; b < next.size(); ++b) next[b] += next[b - 1];
+        for (const std::uint64_t key : keys) dealt[next[key >> shift]++] = key;
+        for (std::int64_t r = 1; r < n; ++r) {  // by insertion
+            const std::uint64_t key = dealt[r];
+            std::int64_t to = r;
+            for (; to > 0 && dealt[to - 1] > key; --to) dealt[to] = dealt[to - 1];
+            dealt[to] = key;
+        }
+        for (std::int64_t r = 0; r < n; ++r) order[r] = std::int64_t(dealt[r] & low);
     }
-    for (std::size_t b = 1; b < ends.size(); ++b) ends[b] += ends[b - 1];
-    std::vector<std::uint32_t> next(ends.begin(), ends.end() - 1);
-    for (const std::uint64_t key : keys) dealt[next[key >> (64 - bits)]++] = key;
-    for (std::size_t b = 0; b + 1 < ends.size(); ++b)
-        if (ends[b + 1] - ends[b] > 1) std::sort(dealt.begin() + ends[b], dealt.begin() + ends[b + 1]);
-    std::vector<std::int64_t> order(n);
-    for (std::int64_t r = 0; r < n; ++r) order[r] = std::int64_t(dealt[r] & low);
-    return order;
-}
+
+  private:
+    std::vector<std::uint64_t> keys, dealt;
+    std::vector<std::uint32_t> next;  // where the next key of each bucket goes
+};
 
 inline std::vector<std::int64_t> batch_ends(const Plan& plan) {
     if (plan.batch_size >= plan.n) return {plan.n};
@@ -65,11 +76,10 @@ inline std::vector<std::int64_t> batch_ends(const Plan& plan) {
     return ends;
 }
 
-// Divide an order into steps, with the weight of each and its number t among the steps that count.
+// Divide the order of an epoch into steps, with the weight of each and its number t among those that count.
 template <class T>
-inline Epoch make_epoch(std::vector<std::int64_t> order, const std::vector<std::int64_t>& ends, const T* w,
-                        double& t) {
-    Epoch epoch{std::move(order), {}};
+inline void divide(Epoch& epoch, const std::vector<std::int64_t>& ends, const T* w, double& t) {
+    epoch.steps.clear();
     std::int64_t begin = 0;
     for (const std::int64_t end : ends) {
         double weight = double(end - begin);
@@ -81,7 +91,6 @@ inline Epoch make_epoch(std::vector<std::int64_t> order, const std::vector<std::
         epoch.steps.push_back({begin, end, weight, weight > 0.0 ? ++t : 0.0});
         begin = end;
     }
-    return epoch;
 }
 
 }  // namespace deltarule

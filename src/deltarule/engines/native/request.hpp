@@ -24,13 +24,6 @@ template <class T> struct Run {
     std::vector<EpochSums> done;
     double steps_taken = 0;
 
-    Epoch epoch(std::uint64_t number) {
-        auto order = has_own         ? own_order
-                     : keeps_order() ? std::vector<std::int64_t>{}
-                                     : permutation(plan.n, plan.seed, number);
-        return make_epoch<T>(std::move(order), ends(), rows.w, t);
-    }
-
     std::vector<std::int64_t> ends() const { return has_own ? own_ends : batch_ends(plan); }
 
     bool keeps_order() const {

@@ -36,12 +36,16 @@ class DenormalsFlushed {
     const unsigned before;
 };
 
-// Poll about every 20 milliseconds; once stopped it stays so.
+// Poll about every 20 milliseconds; once stopped it stays so. The clock itself is looked at no more often
+// than every so many rows.
 class Watch {
   public:
-    explicit Watch(const Poll& poll) : poll(poll), before(current_mode()), next(Clock::now() + interval) {}
-    bool stopped() {
-        if (has_stopped || Clock::now() < next) return has_stopped;
+    Watch(const Poll& poll, std::ptrdiff_t rows_between_looks)
+        : poll(poll), between(rows_between_looks), before(current_mode()), next(Clock::now() + interval) {}
+    bool stopped(std::ptrdiff_t rows) {
+        if (has_stopped || (unseen += rows) < between) return has_stopped;
+        unseen = 0;
+        if (Clock::now() < next) return false;
         const unsigned mode = flush_denormals();
         restore_denormals(before);  // a signal handler is Python code
         has_stopped = poll();
@@ -54,7 +58,9 @@ class Watch {
     using Clock = std::chrono::steady_clock;
     static constexpr auto interval = std::chrono::milliseconds(20);
     const Poll& poll;
+    const std::ptrdiff_t between;
     const unsigned before;
+    std::ptrdiff_t unseen = 0;
     bool has_stopped = false;
     Clock::time_point next;
 };
@@ -66,29 +72,53 @@ inline void add(EpochSums& sums, const Step& step, double loss, bool record) {
                                                    : std::numeric_limits<double>::quiet_NaN());
 }
 
+// The epochs of a run, one after another, in memory that is used again.
+template <class T> class Epochs {
+  public:
+    explicit Epochs(Run<T>& run) : run(run), ends(run.ends()), permuted(!run.has_own && !run.keeps_order()) {
+        if (run.has_own) epoch.order = run.own_order;
+    }
+    const Epoch& next() {
+        if (permuted) permutation(run.plan.n, run.plan.seed, number, epoch.order);
+        ++number;
+        divide<T>(epoch, ends, run.rows.w, run.t);
+        return epoch;
+    }
+
+  private:
+    Run<T>& run;
+    const std::vector<std::int64_t> ends;
+    const bool permuted;
+    std::uint64_t number = run.first_epoch;
+    Permutation permutation;
+    Epoch epoch;
+};
+
 // All threads execute this program together; thread 0 does what is done once.
 template <class T, class Net> void run_with(Run<T>& run, Net& net, Team& team) {
     run.threads = team.size();
     net.load_state(run.state);
-    Watch watch(run.poll);
-    Epoch epoch;
+    const std::ptrdiff_t parameters = places(run.net).back().b + run.net.outputs();
+    Watch watch(run.poll, (1 << 18) / parameters);
+    Epochs<T> epochs(run);
+    const Epoch* epoch = nullptr;
     bool stopped = false;
     team.run([&](int thread) {
         const DenormalsFlushed flushed;
+        const auto look = [&](std::ptrdiff_t rows) { return stopped = watch.stopped(rows); };
         for (int e = 0; e < run.epochs && !stopped; ++e) {
             EpochSums sums{};
-            if (thread == 0)
-                epoch = run.epoch(run.first_epoch + e), sums.penalty = net.penalty_now(run.state);
+            if (thread == 0) epoch = &epochs.next(), sums.penalty = net.penalty_now(run.state);
             team.wait();
             std::size_t taken = 0;
-            while (taken < epoch.steps.size() && !stopped) {
-                const Step& step = epoch.steps[taken];
-                const auto loss = net.step(epoch, step, thread, [&] { return stopped = watch.stopped(); });
+            while (taken < epoch->steps.size() && !stopped) {
+                const Step& step = epoch->steps[taken];
+                const auto loss = net.step(*epoch, step, thread, look);
                 if (!loss) break;
                 if (thread == 0) add(sums, step, *loss, run.record_steps), run.steps_taken += step.t > 0;
                 ++taken;
             }
-            if (thread == 0 && taken == epoch.steps.size()) run.done.push_back(std::move(sums));
+            if (thread == 0 && taken == epoch->steps.size()) run.done.push_back(std::move(sums));
             team.wait();
         }
     });
@@ -111,9 +141,11 @@ template <class T> void run_wide(Run<T>& run) {
 }
 
 template <class T> void run_epochs(Run<T>& run) {
-    if (is_narrow(run.net) && run.largest_step() < 4 * lanes<T>) run_narrow<T, 1>(run);
-    else if (is_narrow(run.net)) run_narrow<T, 4>(run);
-    else run_wide<T>(run);
+    const std::ptrdiff_t vectors = run.largest_step() / lanes<T>;
+    if (!is_narrow(run.net)) run_wide<T>(run);
+    else if (vectors < 4) run_narrow<T, 1>(run);
+    else if (vectors < 32) run_narrow<T, 4>(run);
+    else run_narrow<T, 8>(run);
 }
 
 }  // namespace deltarule::DELTARULE_ISA

@@ -38,7 +38,14 @@ class Team {
 
     // The barrier: wait until all threads have come here.
     void wait() {
-        if (others.empty()) return;
+        if (!others.empty()) meet();
+    }
+
+  private:
+    struct Abandoned {};
+    static constexpr int spins = 400;
+
+    void meet() {
         const unsigned now = phase.load(std::memory_order_acquire);
         leave_if_abandoned();
         if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == size()) {
@@ -52,11 +59,6 @@ class Team {
         phase.wait(now, std::memory_order_acquire);
         leave_if_abandoned();
     }
-
-  private:
-    struct Abandoned {};
-    static constexpr int spins = 400;
-
     void start() {
         started.store(true, std::memory_order_release);
         started.notify_all();

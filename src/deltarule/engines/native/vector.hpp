@@ -3,6 +3,7 @@
 // its own.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -53,9 +54,15 @@ template <class T> inline V<T> in_register(V<T> v) {
     return v;
 }
 
-// Where a is NaN they stay NaN.
-template <class T> inline V<T> min(V<T> a, V<T> b) { return b < a ? b : a; }
-template <class T> inline V<T> max(V<T> a, V<T> b) { return b > a ? b : a; }
+// Where a is NaN they stay NaN. In a register b becomes one instruction's operand, also where it is constant.
+template <class T> [[gnu::always_inline]] inline V<T> min(V<T> a, V<T> b) {
+    b = in_register<T>(b);
+    return b < a ? b : a;
+}
+template <class T> [[gnu::always_inline]] inline V<T> max(V<T> a, V<T> b) {
+    b = in_register<T>(b);
+    return b > a ? b : a;
+}
 template <class T> inline V<T> abs(V<T> x) { return (V<T>)((I<T>)x & std::numeric_limits<Int<T>>::max()); }
 template <class T> inline V<T> sign(V<T> x) {
     return x > V<T>{} ? all<T>(1) : (x < V<T>{} ? all<T>(-1) : x - x);
@@ -68,18 +75,43 @@ template <class T> inline T sum(V<T> v) {  // pairwise: the order of additions i
         for (int lane = 0; lane < half; ++lane) part[lane] += part[lane + half];
     return part[0];
 }
-// Neighbors added: a's in the first half, b's in the second.
-template <class T> inline V<T> add_neighbors(V<T> a, V<T> b) {
+// In every block of both vectors, its two halves added: those of a come before those of b, `unit` lanes each.
+template <class T, int unit, int block> inline V<T> add_halves(V<T> a, V<T> b) {
     return [&]<int... k>(std::integer_sequence<int, k...>) {
-        return __builtin_shufflevector(a, b, (2 * k)...) + __builtin_shufflevector(a, b, (2 * k + 1)...);
+        // Lane k of the sum: which vector it is from, and where in it.
+        constexpr auto at = [](int lane) {
+            const int begin = lane / block * block, place = lane % block, half = block / 2;
+            return begin + place % half / unit * 2 * unit + place % unit + (place < half ? 0 : lanes<T>);
+        };
+        return __builtin_shufflevector(a, b, at(k)...) + __builtin_shufflevector(a, b, (at(k) + unit)...);
     }(std::make_integer_sequence<int, lanes<T>>{});
 }
-// Lane i is the sum over v[i]; v has as many vectors as a vector has lanes, and is used up.
+// Lane i is the sum over v[i]; v has as many vectors as a vector has lanes, and is used up. Within 16 bytes
+// first: between them shuffles cost more.
 template <class T> inline V<T> lane_sums(V<T>* v) {
+    constexpr int near = 16 / int(sizeof(T)), far = std::min(near, lanes<T> / 2);
 #pragma GCC unroll 8
     for (int count = lanes<T> / 2; count >= 1; count /= 2)
-        for (int i = 0; i < count; ++i) v[i] = add_neighbors<T>(v[2 * i], v[2 * i + 1]);
+        for (int i = 0; i < count; ++i)
+            v[i] = count >= lanes<T> / near ? add_halves<T, 1, near>(v[2 * i], v[2 * i + 1])
+                                            : add_halves<T, far, lanes<T>>(v[2 * i], v[2 * i + 1]);
     return v[0];
+}
+// Lane i of vector j becomes lane j of vector i.
+template <class T> inline void transpose(V<T>* v) {
+    const auto swap = [&]<int d, int... k>(std::integral_constant<int, d>, std::integer_sequence<int, k...>) {
+        for (int i = 0; i < lanes<T>; ++i) {
+            if (i & d) continue;
+            const V<T> a = v[i], b = v[i + d];
+            v[i] = __builtin_shufflevector(a, b, (k & d ? lanes<T> + k - d : k)...);
+            v[i + d] = __builtin_shufflevector(a, b, (k & d ? lanes<T> + k : k + d)...);
+        }
+    };
+    constexpr auto each = std::make_integer_sequence<int, lanes<T>>{};
+    swap(std::integral_constant<int, 1>{}, each);
+    if constexpr (lanes<T> > 2) swap(std::integral_constant<int, 2>{}, each);
+    if constexpr (lanes<T> > 4) swap(std::integral_constant<int, 4>{}, each);
+    if constexpr (lanes<T> > 8) swap(std::integral_constant<int, 8>{}, each);
 }
 template <class T, class F> inline V<T> each(V<T> x, F f) {
     V<T> y;
@@ -90,10 +122,14 @@ template <class T> inline V<T> sqrt(V<T> x) {
     return each<T>(x, [](T t) { return std::sqrt(t); });
 }
 
-// 1 / k!
-template <class T> constexpr T inverse_factorial(int k) {
-    return k < 2 ? T(1) : inverse_factorial<T>(k - 1) / T(k);
-}
+template <class T> struct InverseFactorials {  // 1 / k!
+    T at[16];
+    constexpr InverseFactorials() : at{} {
+        double factorial = 1;
+        for (int k = 0; k < 16; factorial *= ++k) at[k] = T(1 / factorial);
+    }
+};
+template <class T> inline constexpr InverseFactorials<T> inverse_factorials{};
 
 // e^x = 2 scale (1 + p): scale = 2^(n-1), n = x / ln 2 rounded, and p = e^r - 1 for the rest, |r| <= ln 2
 // / 2.
@@ -101,37 +137,39 @@ template <class T> struct ExpParts {
     V<T> scale, p;
 };
 
-template <class T> inline ExpParts<T> exp_parts(V<T> x) {
+template <class T> [[gnu::always_inline]] inline ExpParts<T> exp_parts(V<T> x) {
     using F = Format<T>;
     const V<T> shifted = x * T(1.44269504088896340736) + F::rounder, n = shifted - F::rounder;
     const V<T> r = (x - n * F::ln2_high) - n * F::ln2_low;
-    V<T> q = all<T>(inverse_factorial<T>(F::exp_degree));
+    V<T> q = all<T>(inverse_factorials<T>.at[F::exp_degree]);
 #pragma GCC unroll 16
-    for (int k = F::exp_degree - 1; k >= 1; --k) q = q * r + inverse_factorial<T>(k);
+    for (int k = F::exp_degree - 1; k >= 1; --k) q = q * r + inverse_factorials<T>.at[k];
     const I<T> exponent = (I<T>)shifted - (I<T>)all<T>(F::rounder) + Int<T>(F::bias - 1);
     return {(V<T>)(exponent << F::mantissa_bits), r * q};
 }
 
-template <class T> inline V<T> clamp(V<T> x, T low, T high) {  // NaN stays NaN
-    x = x < low ? all<T>(low) : x;
-    return x > high ? all<T>(high) : x;
+template <class T> [[gnu::always_inline]] inline V<T> clamp(V<T> x, T low, T high) {  // NaN stays NaN
+    return min<T>(max<T>(x, all<T>(low)), all<T>(high));
 }
 
-template <class T> inline V<T> exp(V<T> x) {
-    using F = Format<T>;
-    const auto [scale, p] = exp_parts<T>(clamp<T>(x, F::exp_low, F::exp_high));
-    V<T> y = T(2) * (scale + scale * p);
-    y = x > F::exp_high ? all<T>(std::numeric_limits<T>::infinity()) : y;
-    return x < F::exp_low ? V<T>{} : y;
+template <class T> [[gnu::always_inline]] inline V<T> clamped_exp(V<T> x) {  // neither 0 nor infinite
+    const auto [scale, p] = exp_parts<T>(clamp<T>(x, Format<T>::exp_low, Format<T>::exp_high));
+    return T(2) * (scale + scale * p);
 }
 
-template <class T> inline V<T> expm1(V<T> x) {  // for x <= 40
+template <class T> [[gnu::always_inline]] inline V<T> exp(V<T> x) {
+    const V<T> y = clamped_exp<T>(x),
+               high = x > Format<T>::exp_high ? all<T>(std::numeric_limits<T>::infinity()) : y;
+    return x < Format<T>::exp_low ? V<T>{} : high;
+}
+
+template <class T> [[gnu::always_inline]] inline V<T> expm1(V<T> x) {  // for x <= 40
     const auto [scale, p] = exp_parts<T>(clamp<T>(x, T(-40), T(40)));
     return T(2) * scale * p + (T(2) * scale - T(1));
 }
 
 // ln x for normal x > 0: x = 2^e m, m in [1/sqrt 2, sqrt 2), ln m = 2 atanh((m - 1) / (m + 1)).
-template <class T> inline V<T> log(V<T> x) {
+template <class T> [[gnu::always_inline]] inline V<T> log(V<T> x) {
     using F = Format<T>;
     const Int<T> root_half = sizeof(T) == 4 ? Int<T>(0x3f3504f3) : Int<T>(0x3fe6a09e667f3bcdLL);
     const I<T> raw = (I<T>)x, e = (raw - root_half) >> F::mantissa_bits;
@@ -146,19 +184,21 @@ template <class T> inline V<T> log(V<T> x) {
     return x == x ? y : x;
 }
 
-template <class T> inline V<T> log1p(V<T> u) {  // for u >= 0: what rounding 1 + u has lost is added back
+template <class T>
+[[gnu::always_inline]] inline V<T> log1p(V<T> u) {  // for u >= 0: what rounding 1 + u has lost is added back
     const V<T> one_plus = T(1) + u;
     return log<T>(one_plus) + (u - (one_plus - T(1))) / one_plus;
 }
 
-template <class T> inline V<T> sigmoid(V<T> z) {
-    const V<T> e = exp<T>(-abs<T>(z)), s = T(1) / (T(1) + e);
-    return z < T(0) ? e * s : s;
+template <class T> [[gnu::always_inline]] inline V<T> sigmoid(V<T> z) {
+    return T(1) / (T(1) + clamped_exp<T>(-z));
 }
 
-template <class T> inline V<T> softplus(V<T> z) { return max<T>(z, V<T>{}) + log1p<T>(exp<T>(-abs<T>(z))); }
+template <class T> [[gnu::always_inline]] inline V<T> softplus(V<T> z) {
+    return max<T>(z, V<T>{}) + log1p<T>(exp<T>(-abs<T>(z)));
+}
 
-template <class T> inline V<T> tanh(V<T> z) {
+template <class T> [[gnu::always_inline]] inline V<T> tanh(V<T> z) {
     const V<T> e = expm1<T>(T(2) * min<T>(abs<T>(z), all<T>(19))), t = e / (e + T(2));
     return z < T(0) ? -t : t;
 }

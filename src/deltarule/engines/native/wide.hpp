@@ -3,7 +3,6 @@
 // the weights from one panel of inputs to one panel of units are contiguous.
 #pragma once
 
-#include <functional>
 #include <optional>
 
 #include "forward.hpp"
@@ -12,8 +11,7 @@
 
 namespace deltarule::DELTARULE_ISA {
 
-inline constexpr std::ptrdiff_t chunk_rows = 32;  // a multiple of row_multiple
-inline constexpr int tile_panels = 8;             // of units, in a tile
+inline constexpr int tile_panels = 8;  // of units, in a tile
 
 template <class T> class Wide {
   public:
@@ -52,10 +50,11 @@ template <class T> class Wide {
 
     // Called by all threads together; returns the sum of the weighted losses to thread 0, or nothing where it
     // was stopped on its way, before a parameter has changed.
-    std::optional<double> step(const Epoch& epoch, const Step& step, int thread,
-                               const std::function<bool()>& stopped) {
+    template <class Stopped>
+    std::optional<double> step(const Epoch& epoch, const Step& step, int thread, Stopped stopped) {
         double loss = 0.0;
         Prefetch ahead;
+        const Update<T> update(optimizer, objective, step);
         for (std::ptrdiff_t begin = step.begin; begin < step.end; begin += span_rows) {
             const std::ptrdiff_t n = std::min(span_rows, step.end - begin);
             for (std::ptrdiff_t c = chunk_rows * chunks.take(), next; c < n; c = next) {
@@ -67,11 +66,11 @@ template <class T> class Wide {
             if (thread == 0) {
                 chunks.reset();
                 for (std::ptrdiff_t r = 0; r < n; ++r) loss += double(forward.losses[r]);
-                stopping = stopped();
+                stopping = stopped(n);
             }
             const bool first = begin == step.begin, last = begin + n == step.end;
             for (int t; (t = tile_dealer.take()) < int(tiles.size());)
-                if (step.t > 0) tile(tiles[t], n, first, last, step);
+                if (step.t > 0) tile(tiles[t], n, first, last, update);
             team.wait();
             if (thread == 0) tile_dealer.reset();
             if (stopping && !last) return {};
@@ -111,18 +110,22 @@ template <class T> class Wide {
     void transpose(int l, int p, int q) {
         if (l == 0) return;
         const Panels<T>&inputs = forward.panels[l], &units = forward.panels[l + 1];
-        const int rows = inputs.used(q), i = inputs[q].columns, o = units[p].columns, columns = units.used(p);
+        const int i = inputs[q].columns, o = units[p].columns;
         const T* from = forward.memory.data() + forward.W[l].at(p, inputs[q].begin);
         T* to = back.data() + Wt[l].at(q, units[p].begin);
-        for (int j = 0; j < columns; ++j)
-            for (int m = 0; m < rows; ++m) to[j * i + m] = from[m * o + j];
+        for (int m = 0; m < i; m += lanes<T>)
+            for (int j = 0; j < o; j += lanes<T>) {
+                V<T> square[lanes<T>];
+                for (int k = 0; k < lanes<T>; ++k) square[k] = load<T>(from + (m + k) * o + j);
+                deltarule::DELTARULE_ISA::transpose<T>(square);
+                for (int k = 0; k < lanes<T>; ++k) store<T>(to + (j + k) * i + m, square[k]);
+            }
     }
 
     void prefetch(const Epoch& epoch, std::ptrdiff_t begin, Prefetch& ahead) const {
-        ahead.clear();
+        ahead.start(net.inputs() * sizeof(T));
         const std::ptrdiff_t end = std::min(begin + chunk_rows, std::ptrdiff_t(epoch.order.size()));
-        for (; begin < end; ++begin)
-            ahead.add(rows.X + epoch.order[begin] * net.inputs(), net.inputs() * sizeof(T));
+        for (; begin < end; ++begin) ahead.add(rows.X + epoch.order[begin] * net.inputs());
     }
 
     // Rows begin + first ... of the step's order, forward and backward, up to the deltas of every layer.
@@ -164,31 +167,50 @@ template <class T> class Wide {
         }
     }
 
-    // One panel of inputs, all panels of units that belong to the tile: sums over the rows, portion by
-    // portion.
-    void tile(const Tile& t, std::ptrdiff_t n, bool first, bool last, const Step& step) {
+    // One panel of inputs, all panels of units that belong to the tile: sums over n rows of the step, and
+    // after the last of them the update.
+    void tile(const Tile& t, std::ptrdiff_t n, bool first, bool last, const Update<T>& update) {
         const Panels<T>&inputs = forward.panels[t.layer], &units = forward.panels[t.layer + 1];
-        thread_local Aligned<T> room(portion_rows * 3 * lanes<T>);
-        for (std::ptrdiff_t begin = 0; begin < n; begin += portion_rows) {
-            const std::ptrdiff_t count = std::min<std::ptrdiff_t>(n - begin, portion_rows);
-            const T* x = forward.inputs_of(t.layer, t.q, begin, count, room.data());
-            for (int p = t.first; p < t.end; ++p)
-                multiply_transposed<T>(x, inputs[t.q].columns, *delta[t.layer], p, begin, count,
-                                       first && begin == 0,
-                                       gradient.data() + forward.W[t.layer].at(p, inputs[t.q].begin));
-        }
-        const bool biases = t.q == 0 && net.bias;
+        const bool alone = first && last && n == 1, biases = t.q == 0 && net.bias;
+        if (!alone) sum_over_rows(t, n, first);
         if (biases)
             for (int p = t.first; p < t.end; ++p) bias_sums(t.layer, p, n, first);
         if (!last) return;
-        const Update<T> update(optimizer, objective, step);
         const auto of_weights = settings<T>(optimizer, objective, t.layer, 0),
                    of_biases = settings<T>(optimizer, objective, t.layer, 1);
         for (int p = t.first; p < t.end; ++p) {
-            apply(update, forward.W[t.layer].at(p, inputs[t.q].begin), inputs.used(t.q) * units[p].columns,
-                  of_weights);
+            const std::size_t W = forward.W[t.layer].at(p, inputs[t.q].begin),
+                              b = forward.b[t.layer] + units[p].begin,
+                              count = std::size_t(inputs.used(t.q)) * units[p].columns;
+            if (alone) apply(update, W, count, of_weights, outer_product(t, p));
+            else apply(update, W, count, of_weights, summed(W));
             transpose(t.layer, p, t.q);
-            if (biases) apply(update, forward.b[t.layer] + units[p].begin, units[p].columns, of_biases);
+            if (biases) apply(update, b, units[p].columns, of_biases, summed(b));
+        }
+    }
+
+    // A tile of dW, portion by portion.
+    void sum_over_rows(const Tile& t, std::ptrdiff_t n, bool first) {
+        const Panels<T>& inputs = forward.panels[t.layer];
+        const int columns = inputs[t.q].columns;
+        thread_local Aligned<T> room(portion_rows * 3 * lanes<T>);
+        for (std::ptrdiff_t begin = 0; begin < n; begin += portion_rows) {
+            const std::ptrdiff_t count = std::min<std::ptrdiff_t>(n - begin, portion_rows);
+            const auto sums_of = [&](auto row) {
+                for (int p = t.first; p < t.end; ++p)
+                    multiply_transposed<T>(row, columns, *delta[t.layer], p, begin, count,
+                                           first && begin == 0,
+                                           gradient.data() + forward.W[t.layer].at(p, inputs[t.q].begin));
+            };
+            const auto packed = [&](const T* x) {
+                sums_of([=](std::ptrdiff_t k) [[gnu::always_inline]] { return x + k * columns; });
+            };
+            if (t.layer > 0) packed(forward.values[t.layer]->at(t.q, begin));
+            else if (inputs.used(t.q) < columns)
+                packed(forward.padded_inputs(t.q, begin, count, room.data()));
+            else
+                sums_of([x = forward.x.data() + begin, at = inputs[t.q].begin](std::ptrdiff_t k)
+                            [[gnu::always_inline]] { return x[k] + at; });
         }
     }
 
@@ -205,10 +227,25 @@ template <class T> class Wide {
             }
     }
 
-    void apply(const Update<T>& update, std::size_t begin, int count, const Settings<T>& with) {
-        for (std::size_t at = begin; at < begin + count; at += lanes<T>)
-            update(forward.memory.data() + at, load<T>(gradient.data() + at), slot(0) + at, slot(1) + at,
-                   with);
+    template <class G>
+    void apply(const Update<T>& update, std::size_t begin, std::size_t count, const Settings<T>& with,
+               G gradient_of_next) {
+        update(forward.memory.data() + begin, slot(0) + begin, slot(1) + begin, count, gradient_of_next,
+               [&](std::size_t) -> const Settings<T>& { return with; });
+    }
+    // The gradient, vector by vector: as it has been summed, or of one row, x' delta as it is.
+    auto summed(std::size_t begin) const {
+        return [g = gradient.data() + begin]() mutable { return load<T>(std::exchange(g, g + lanes<T>)); };
+    }
+    auto outer_product(const Tile& t, int p) const {
+        const T* x =
+            t.layer > 0 ? forward.values[t.layer]->at(t.q, 0) : forward.x[0] + forward.panels[0][t.q].begin;
+        return [x, d = delta[t.layer]->at(p, 0), j = 0, end = delta[t.layer]->panels[p].columns]() mutable {
+            const V<T> g = *x * load<T>(d + j);
+            j += lanes<T>;
+            if (j == end) j = 0, ++x;
+            return g;
+        };
     }
 
     const Network& net;
