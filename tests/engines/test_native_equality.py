@@ -122,6 +122,17 @@ def test_gradients_of_any_shape(shape: dict[str, Any]) -> None:
     assert_equal_gradients(case(**shape))
 
 
+@pytest.mark.parametrize("widths", [(24, 32, 20, 9), (900, 18, 2), (6, 4, 3)], ids=str)
+@each_dtype
+def test_gradients_of_every_remainder_of_rows(widths: Any, dtype: Any) -> None:
+    """Rows are computed in blocks of 1, 4, 6 and 8, and panels are of 1, 2 and 3 vectors."""
+    activations = [ACTIVATIONS["tanh"]] * (len(widths) - 2) + [ACTIVATIONS["identity"]]
+    for n in range(1, 41):
+        at = case(LOSSES["half_squared_error"], activations, widths, n, dtype=dtype)
+        assert len(at.rows.X) == n
+        assert_equal_gradients(at)
+
+
 @pytest.mark.parametrize("widths", [(5, 3, 1), (20, 33, 3)], ids=["narrow", "wide"])
 @pytest.mark.parametrize("n", [95, 97, 1_000, 40_000])
 @each_dtype

@@ -27,6 +27,7 @@ import numpy as np
 import deltarule as dr
 from deltarule.engines.native.engine import NativeEngine
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 rng = np.random.default_rng(0)
 n, widths, batch_size, threads = json.loads(sys.argv[1])
 X = rng.normal(size=(n, widths[0]))
@@ -95,6 +96,8 @@ import os, signal, sys, threading
 import numpy as np
 import deltarule as dr
 from deltarule.engines.native.engine import NativeEngine
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Pressed(NativeEngine):
     def run_epochs(self, job, state, epochs, done):

@@ -202,16 +202,13 @@ template <class T, int G> class Narrow {
             const T *W = theta + place[l].W + j, *b = theta + place[l].b + j;
             const V<T>* x = in;
             V<T> total[count][G];
-#pragma GCC unroll 4
             for (int c = 0; c < count; ++c)
 #pragma GCC unroll 8
                 for (int g = 0; g < G; ++g) total[c][g] = net.bias ? all<T>(b[c]) : V<T>{};
             for (int m = 0; m < i; ++m, x += G, W += o)
-#pragma GCC unroll 4
                 for (int c = 0; c < count; ++c)
 #pragma GCC unroll 8
                     for (int g = 0; g < G; ++g) total[c][g] += x[g] * W[c];
-#pragma GCC unroll 4
             for (int c = 0; c < count; ++c)
 #pragma GCC unroll 8
                 for (int g = 0; g < G; ++g) z[(j + c) * G + g] = total[c][g];
@@ -247,12 +244,10 @@ template <class T, int G> class Narrow {
             V<T>*dW = s.gradient.data() + place[l].W + j, *db = s.gradient.data() + place[l].b + j;
             const V<T>* x = in;
             V<T> delta[count][G];
-#pragma GCC unroll 4
             for (int c = 0; c < count; ++c)
 #pragma GCC unroll 8
                 for (int g = 0; g < G; ++g) delta[c][g] = s.delta[(j + c) * G + g];
             for (int m = 0; m < i; ++m, x += G, dW += o)
-#pragma GCC unroll 4
                 for (int c = 0; c < count; ++c) {
                     V<T> total = dW[c];
 #pragma GCC unroll 8
@@ -273,11 +268,9 @@ template <class T, int G> class Narrow {
             const T* W = theta + place[l].W + m * o;
             V<T> total[count][G] = {};
             for (int j = 0; j < o; ++j)
-#pragma GCC unroll 4
                 for (int c = 0; c < count; ++c)
 #pragma GCC unroll 8
                     for (int g = 0; g < G; ++g) total[c][g] += delta[j * G + g] * W[c * o + j];
-#pragma GCC unroll 4
             for (int c = 0; c < count; ++c)
 #pragma GCC unroll 8
                 for (int g = 0; g < G; ++g) d_a[(m + c) * G + g] = total[c][g];

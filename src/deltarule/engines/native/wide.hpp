@@ -42,7 +42,7 @@ template <class T> class Wide {
     void load_state(const State<T>& state) {
         copy(state, [](T& mine, T& theirs) { mine = theirs; });
         for (const Tile& t : tiles)
-            for (int p = t.first; p < t.end; ++p) transpose(t.layer, p, t.q);
+            for (int p = t.first; p < t.end; ++p) follow(t.layer, p, t.q);
     }
     void save_state(const State<T>& state) {
         copy(state, [](T& mine, T& theirs) { theirs = mine; });
@@ -106,8 +106,8 @@ template <class T> class Wide {
         for (int s = 0; s < optimizer.slots(); ++s) forward.each_parameter(slot(s), state.slot[s], f);
     }
 
-    // Of layer l, the weights from input panel q to unit panel p.
-    void transpose(int l, int p, int q) {
+    // Wt follows W: of layer l, the weights from input panel q to unit panel p.
+    void follow(int l, int p, int q) {
         if (l == 0) return;
         const Panels<T>&inputs = forward.panels[l], &units = forward.panels[l + 1];
         const int i = inputs[q].columns, o = units[p].columns;
@@ -117,7 +117,7 @@ template <class T> class Wide {
             for (int j = 0; j < o; j += lanes<T>) {
                 V<T> square[lanes<T>];
                 for (int k = 0; k < lanes<T>; ++k) square[k] = load<T>(from + (m + k) * o + j);
-                deltarule::DELTARULE_ISA::transpose<T>(square);
+                transpose<T>(square);
                 for (int k = 0; k < lanes<T>; ++k) store<T>(to + (j + k) * i + m, square[k]);
             }
     }
@@ -184,7 +184,7 @@ template <class T> class Wide {
                               count = std::size_t(inputs.used(t.q)) * units[p].columns;
             if (alone) apply(update, W, count, of_weights, outer_product(t, p));
             else apply(update, W, count, of_weights, summed(W));
-            transpose(t.layer, p, t.q);
+            follow(t.layer, p, t.q);
             if (biases) apply(update, b, units[p].columns, of_biases, summed(b));
         }
     }
