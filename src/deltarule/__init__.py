@@ -51,6 +51,8 @@ if TYPE_CHECKING:
         TableError as TableError,
         UnseenCategoryWarning as UnseenCategoryWarning,
     )
+    from deltarule.explain.trace import Line as Line
+    from deltarule.explain.working import Working as Working, show_step as show_step
     from deltarule.inputs import one_hot as one_hot
     from deltarule.network import Network as Network, load as load
     from deltarule.registration import register as register
@@ -103,6 +105,8 @@ _HOME = {
         "TableError",
         "UnseenCategoryWarning",
     ),
+    "deltarule.explain.trace": ("Line",),
+    "deltarule.explain.working": ("Working", "show_step"),
     "deltarule.inputs": ("one_hot",),
     "deltarule.network": ("Network", "load"),
     "deltarule.registration": ("register",),

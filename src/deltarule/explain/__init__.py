@@ -1,0 +1,1 @@
+"""Explanations: every number of a step next to its equation."""

@@ -1,0 +1,202 @@
+"""The renderings of a working: plain text, Markdown, LaTeX, HTML. They read its lines and compute nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import groupby
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from deltarule.core.arrays import Array
+from deltarule.explain.expressions import Apply, Expression, Symbol, Values
+from deltarule.explain.latex import LatexWriter
+from deltarule.explain.mathml import MathWriter
+from deltarule.explain.text import TextWriter
+from deltarule.explain.trace import Line
+from deltarule.explain.writing import Page, Writer
+
+Detail: TypeAlias = Literal["scalar", "matrix", "summary"]
+
+PARTS = {"forward": "Forward", "objective": "Objective", "backward": "Backward", "update": "Update"}
+CORNER = 3
+
+
+class Shown(Protocol):
+    """What a rendering asks of a working."""
+
+    @property
+    def lines(self) -> Sequence[Line]: ...
+
+    @property
+    def values(self) -> Values: ...
+
+    @property
+    def detail(self) -> Detail: ...
+
+    @property
+    def decimals(self) -> int | None: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    def entries(self, key: str) -> list[tuple[Symbol, Expression, float]]: ...
+
+
+class Equation(NamedTuple):
+    """One written line: what is on the left, and what it is equal to, step by step."""
+
+    left: str
+    rights: list[str]
+
+
+def equations(working: Shown, line: Line, writer: Writer) -> list[Equation]:
+    """Return a line as equations: over arrays, or one per entry where every sum is written out."""
+    page = Page(writer, working.rows, working.decimals)
+    numbers = page.with_numbers(working.values)
+    whole = Equation(page.symbol(line.symbol), [page.write(line.equation)])
+    if working.detail == "summary":
+        return [whole]
+    if working.detail == "matrix" or _is_opaque(line.equation):
+        put_in = [] if _is_opaque(line.equation) else [numbers.write(line.equation)]
+        rights = [*whole.rights, *put_in, _value(page, line.value)]
+        return [Equation(whole.left, _different(rights))]
+    found = []
+    for symbol, expression, value in working.entries(line.key):
+        rights = [page.write(expression), numbers.write(expression), page.number(value)]
+        found.append(Equation(page.symbol(symbol), _different(rights)))
+    return found
+
+
+def _is_opaque(expression: Expression) -> bool:
+    """Say whether only a function of the caller's own knows the value; it wants whole arrays."""
+    return isinstance(expression, Apply) and expression.function is not None
+
+
+def _value(page: Page, value: Any) -> str:
+    return page.number(float(value)) if np.ndim(value) == 0 else page.array(value)
+
+
+def _different(rights: list[str]) -> list[str]:
+    """Without a step that only repeats the one before."""
+    return [text for place, text in enumerate(rights) if place == 0 or text != rights[place - 1]]
+
+
+def shape_words(value: Any) -> str:
+    """Return the shape in words: "3 × 2"; nothing for a number."""
+    return " × ".join(map(str, np.shape(value)))
+
+
+def summary(value: Any, page: Page) -> str:
+    """Return an array's shape, norm and corner in words."""
+    if np.ndim(value) == 0:
+        return page.digits(float(value))
+    corner = np.atleast_2d(value)[:CORNER, :CORNER]
+    rows = "; ".join(", ".join(page.digits(v) for v in row) for row in corner.tolist())
+    more = " ..." if corner.size < np.size(value) else ""
+    return f"{shape_words(value)}, norm {page.digits(_norm(value))}, [{rows}{more}]"
+
+
+def _norm(value: Array) -> float:
+    return float(np.linalg.norm(value))
+
+
+def by_part(working: Shown) -> Iterator[tuple[str, Iterator[Line]]]:
+    """Return the lines of each part of the step, under its heading."""
+    for part, lines in groupby(working.lines, key=lambda line: line.part):
+        yield PARTS[part], lines
+
+
+# -- plain text ------------------------------------------------------------------------------------------
+
+
+def text_of(working: Shown) -> str:
+    """Equations below one another, the equals signs aligned, each quantity with its reason."""
+    page, found = Page(TextWriter(), working.rows, working.decimals), []
+    for heading, lines in by_part(working):
+        found.append(f"{heading}\n{'-' * len(heading)}")
+        for line in lines:
+            shape = f"  ({shape_words(line.value)})" if np.ndim(line.value) else ""
+            written = [_text_equation(equation) for equation in equations(working, line, page.writer)]
+            if working.detail == "summary":
+                written.append(f"    {summary(line.value, page)}")
+                shape = ""
+            found.append("\n".join([f"{line.why}{shape}", *written]))
+    return "\n\n".join(found)
+
+
+def _text_equation(equation: Equation) -> str:
+    first, *others = equation.rights
+    start = f"    {equation.left} = "
+    return "\n".join([start + first, *(f"{'= ':>{len(start)}}{right}" for right in others)])
+
+
+# -- Markdown and LaTeX ----------------------------------------------------------------------------------
+
+
+def markdown_of(working: Shown) -> str:
+    """Headings, reasons, and display equations."""
+    found = []
+    for heading, lines in by_part(working):
+        found.append(f"## {heading}")
+        found += [f"{line.why}\n\n$$\n{_aligned(working, line)}\n$$" for line in lines]
+    return "\n\n".join(found) + "\n"
+
+
+def latex_of(working: Shown) -> str:
+    """A whole document; reasons as text between the equations."""
+    found = [
+        r"\documentclass{article}",
+        r"\usepackage{amsmath}",
+        r"\setcounter{MaxMatrixCols}{70}",
+        r"\allowdisplaybreaks",
+        r"\begin{document}",
+    ]
+    for heading, lines in by_part(working):
+        found.append(rf"\section*{{{heading}}}")
+        found += [f"\\noindent {_plain(line.why)}\n\\[\n{_aligned(working, line)}\n\\]" for line in lines]
+    return "\n".join([*found, r"\end{document}", ""])
+
+
+def _aligned(working: Shown, line: Line) -> str:
+    rows = []
+    for left, (first, *others) in equations(working, line, LatexWriter()):
+        rows.append(f"{left} &= {first}")
+        rows += [f"&= {right}" for right in others]
+    if working.detail == "summary":
+        words = summary(line.value, Page(LatexWriter(), working.rows, working.decimals))
+        rows.append(rf"&\quad\text{{{words.replace('×', 'by')}}}")
+    inside = " \\\\\n".join(rows)
+    return f"\\begin{{aligned}}\n{inside}\n\\end{{aligned}}"
+
+
+def _plain(words: str) -> str:
+    return words.replace("_", r"\_").replace("η", r"$\eta$")
+
+
+# -- HTML ------------------------------------------------------------------------------------------------
+
+STYLE = (
+    "<style>.deltarule-working{font-family:system-ui,sans-serif;max-width:60em}"
+    ".deltarule-working p{margin:1em 0 .2em}.deltarule-working math{margin:.2em 0 .2em 2em;display:block}"
+    ".deltarule-working .shape{color:#666;font-size:smaller}</style>"
+)
+
+
+def html_of(working: Shown) -> str:
+    """A fragment that stands for itself in a page or a notebook."""
+    found = ['<div class="deltarule-working">', STYLE]
+    page = Page(MathWriter(), working.rows, working.decimals)
+    for heading, lines in by_part(working):
+        found.append(f"<h3>{heading}</h3>")
+        for line in lines:
+            words = summary(line.value, page) if working.detail == "summary" else shape_words(line.value)
+            found.append(f'<p>{escape(line.why)} <span class="shape">{escape(words)}</span></p>')
+            found += [_math(equation) for equation in equations(working, line, page.writer)]
+    return "\n".join([*found, "</div>"])
+
+
+def _math(equation: Equation) -> str:
+    inside = "<mo>=</mo>".join([equation.left, *equation.rights])
+    return f'<math display="block"><mrow>{inside}</mrow></math>'

@@ -1,0 +1,181 @@
+"""Working: every number of one step next to its equation; and show_step, which makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from deltarule import inputs
+from deltarule.core.arrays import require_choice, require_integer
+from deltarule.core.losses import Loss
+from deltarule.core.objective import Reduction
+from deltarule.core.optimizers import Optimizer
+from deltarule.core.penalties import Penalty
+from deltarule.data.batches import BatchPlan
+from deltarule.engines.base import Job, TrainingState
+from deltarule.errors import InputError, closest, message
+from deltarule.explain.expressions import Expression, Symbol, Values
+from deltarule.explain.renderings import Detail, html_of, latex_of, markdown_of, text_of
+from deltarule.explain.trace import Line, trace
+from deltarule.network import Network
+from deltarule.preparation import objective_of, rows_for
+
+AskedDetail: TypeAlias = Literal["auto", "scalar", "matrix", "summary"]
+
+SCALAR_PARAMETERS, SCALAR_ROWS = 12, 2
+"""Up to these every sum is written out by itself: networks such as 2-2-1, and one or two rows."""
+MATRIX_ENTRIES = 64
+"""An array of more entries is summarized: its shape, its norm and a corner."""
+
+
+class Working:
+    """One step of training, line by line, in the order in which a hand would compute it.
+
+    Iterate over it for the lines, or ask for one: ``working["delta2"]``. Layers count from 1, as in the text.
+    It shows itself in notebooks and, printed, in terminals.
+
+    Attributes:
+        lines: every quantity with its equation, value and reason.
+        values: the array or number that each symbol stands for, by key.
+        detail: "scalar", "matrix" or "summary".
+        decimals: digits after the point; None for six significant ones.
+    """
+
+    def __init__(
+        self, lines: Sequence[Line], values: Values, detail: Detail, decimals: int | None = None
+    ) -> None:
+        self.lines, self.values = tuple(lines), values
+        self.detail: Detail = detail
+        self.decimals = decimals
+
+    @cached_property
+    def _by_key(self) -> dict[str, Line]:
+        return {key: line for line in self.lines for key in (line.key, *line.also)}
+
+    def __getitem__(self, key: str) -> Line:
+        if key in self._by_key:
+            return self._by_key[key]
+        similar = closest(key, self._by_key)
+        raise InputError(
+            message(
+                "A working is asked for a quantity by its key",
+                found=repr(key),
+                allowed=", ".join(self._by_key),
+                hint=f"Did you mean {similar!r}?" if similar else "",
+            )
+        )
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def keys(self) -> list[str]:
+        """Return what can be asked for, in the order of the step."""
+        return list(self._by_key)
+
+    @property
+    def rows(self) -> int:
+        """How many rows the step uses."""
+        return len(self.values["x"])
+
+    def entries(self, key: str) -> list[tuple[Symbol, Expression, float]]:
+        """Return every entry of a quantity: its symbol, its equation with all sums written out, its value."""
+        line = self[key]
+        found = []
+        for at in np.ndindex(np.atleast_2d(line.value).shape):
+            symbol = line.symbol.entry(at, self.values)
+            found.append((symbol, line.equation.entry(at, self.values), float(symbol.evaluate(self.values))))
+        return found
+
+    # -- renderings ---------------------------------------------------------------------------------------
+
+    def to_text(self) -> str:
+        """Return plain text, for terminals."""
+        return text_of(self)
+
+    def to_markdown(self) -> str:
+        """Return Markdown with the equations as LaTeX between dollars, as notebooks and GitHub show it."""
+        return markdown_of(self)
+
+    def to_latex(self) -> str:
+        """Return a LaTeX document; it needs amsmath and nothing else."""
+        return latex_of(self)
+
+    def to_html(self) -> str:
+        """Return HTML with MathML, which browsers show without any script."""
+        return html_of(self)
+
+    __str__ = to_text
+    _repr_html_ = to_html
+
+    def __repr__(self) -> str:
+        return (
+            f"Working of {len(self)} lines, {self.rows} row{'s' * (self.rows != 1)}: {', '.join(self.keys())}"
+        )
+
+
+def show_step(
+    net: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: str | Loss = "mean_squared_error",
+    optimizer: str | Optimizer = "sgd",
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    penalty: str | Penalty | Sequence[Penalty] | None = None,
+    reduction: Reduction = "mean",
+    detail: AskedDetail = "auto",
+    decimals: int | None = None,
+) -> Working:
+    """Return every number of one step of training on these rows, next to its equation; nothing is changed.
+
+    Forward, objective, backward, update: the values are those that ``net.forward``, ``net.gradients`` and
+    ``net.train`` compute, to the last bit. The optimizer starts without memory.
+
+    Arguments:
+        net: the network before the step.
+        X: inputs, (n, i).
+        y: targets, (n, k) or, for one output, (n,).
+        loss: a name or a ``dr.Loss``.
+        optimizer: a name or a record such as ``dr.SGD(learning_rate=0.1)``.
+        sample_weight: wᵢ ≥ 0, (n,).
+        offset: added to z of the output layer, (n, k) or (n,).
+        penalty: one or several, added to J once.
+        reduction: whether the step divides by the weight of its rows ("mean") or not ("sum").
+        detail: "scalar" writes every sum out, "matrix" shows whole arrays, "summary" their shape, norm and
+            corner; "auto" chooses by size.
+        decimals: digits after the point; None for six significant ones.
+
+    Raises:
+        InputError: an argument cannot be used, or the loss does not go with the output activation.
+
+    >>> net = Network([2, 1], activations=["identity"], bias=False)
+    >>> net.weights[0] = [[0.5], [-1.0]]
+    >>> print(show_step(net, [[2.0, 1.0]], [1.0])["z1"].value)
+    [[0.]]
+    """
+    require_choice("detail", detail, get_args(AskedDetail))
+    if decimals is not None:
+        require_integer("decimals", decimals, 0, 17)
+    objective = objective_of(net.architecture, loss, reduction, penalty)
+    rows = rows_for(objective, net.dtype, X, y, sample_weight, offset)
+    optimizer_ = inputs.optimizer_for(optimizer, net.architecture.n_layers)
+    state = TrainingState(net.theta.copy(), optimizer_.init(net.theta))
+    job = Job(objective, optimizer_, rows, BatchPlan(len(rows.X)))
+    lines, values = trace(job, state)
+    chosen: Detail = _detail(net, lines, len(rows.X)) if detail == "auto" else detail
+    return Working(lines, values, chosen, decimals)
+
+
+def _detail(net: Network, lines: Sequence[Line], rows: int) -> Detail:
+    """What can be read: every sum of a tiny network, arrays of a small one, summaries of the others."""
+    if net.theta.size <= SCALAR_PARAMETERS and rows <= SCALAR_ROWS:
+        return "scalar"
+    return "matrix" if all(np.size(line.value) <= MATRIX_ENTRIES for line in lines) else "summary"

@@ -1,0 +1,192 @@
+"""Every number of a step next to its equation: the numbers are those of the network, the equations hold."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import deltarule as dr
+from deltarule.core.activations import ACTIVATIONS
+from deltarule.core.losses import LOSSES
+from deltarule.explain.formulas import LOSS_SLOPES, LOSS_VALUES, SLOPES, VALUES
+from tests.core.support import each_activation, each_pair, targets
+
+OPTIMIZERS = [
+    dr.SGD(0.3),
+    dr.SGD([0.3, 0.1]),
+    dr.SGD(0.3, momentum=0.9),
+    dr.SGD(0.3, momentum=0.9, nesterov=True),
+    dr.Adam(0.1),
+    dr.Adam(0.1, epsilon_form="before_bias_correction"),
+]
+
+
+def small(hidden: Any = "tanh", output: Any = "identity", widths: Any = (3, 2, 2), **settings: Any) -> Any:
+    net = dr.Network(widths, [hidden] * (len(widths) - 2) + [output], seed=3, **settings)
+    net.theta = np.random.default_rng(1).normal(size=net.theta.size)
+    return net
+
+
+def rows(n: int, net: Any, loss: Any) -> tuple[Any, Any]:
+    rng = np.random.default_rng(n)
+    return rng.normal(size=(n, net.architecture.n_inputs)), targets(rng, loss, n, net.architecture.n_outputs)
+
+
+def assert_equations_hold(working: dr.Working) -> None:
+    """Over whole arrays and, written out, entry by entry."""
+    for line in working:
+        found = np.broadcast_to(line.equation.evaluate(working.values), np.shape(np.atleast_2d(line.value)))
+        np.testing.assert_allclose(found, np.atleast_2d(line.value), rtol=1e-9, atol=1e-12, err_msg=line.key)
+        for symbol, expression, value in working.entries(line.key):
+            assert np.shape(expression.evaluate(working.values)) == (), (line.key, symbol)
+            np.testing.assert_allclose(expression.evaluate(working.values), value, rtol=1e-9, atol=1e-12)
+
+
+def test_every_record_has_a_formula() -> None:
+    assert set(VALUES) == set(ACTIVATIONS)
+    assert set(SLOPES) == set(VALUES) - {"softmax"}
+    assert set(LOSS_VALUES) == set(LOSS_SLOPES) == set(LOSSES)
+
+
+@each_pair
+@pytest.mark.parametrize("n", [1, 4])
+def test_equations_of_every_loss_and_output_activation(loss: Any, output: Any, n: int) -> None:
+    net = small("sigmoid", output)
+    X, y = rows(n, net, loss)
+    weights = None if n == 1 else np.linspace(0.5, 2.0, n)
+    assert_equations_hold(
+        dr.show_step(net, X, y, loss=loss, sample_weight=weights, offset=np.full((n, 2), 0.1))
+    )
+
+
+@each_activation
+def test_equations_of_every_hidden_activation(activation: Any) -> None:
+    net = small(activation, widths=(2, 3, 2, 1))
+    assert_equations_hold(dr.show_step(net, *rows(3, net, LOSSES["huber"]), loss="huber"))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("penalty", [None, dr.L2(0.1), (dr.L1(0.2, biases=True), dr.L2(0.1))], ids=repr)
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_step_is_the_one_that_training_takes(optimizer: Any, penalty: Any, bias: bool) -> None:
+    net = small(bias=bias)
+    X, y = rows(5, net, LOSSES["mean_squared_error"])
+    working = dr.show_step(net, X, y, optimizer=optimizer, penalty=penalty)
+    assert_equations_hold(working)
+    before = net.theta.copy()
+    net.train(X, y, optimizer=optimizer, penalty=penalty, batch_size=None, epochs=1, engine="reference")
+    assert not np.array_equal(before, net.theta)
+    for layer in (1, 2):
+        assert working[f"W{layer}_after"].value.tobytes() == net.weights[layer - 1].tobytes()
+        if bias:
+            assert working[f"b{layer}_after"].value.tobytes() == net.biases[layer - 1].tobytes()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_numbers_are_those_of_the_network_to_the_last_bit(reduction: Any, dtype: Any) -> None:
+    net = small("tanh", "sigmoid", (3, 4, 3, 2), dtype=dtype)
+    X, y = rows(6, net, LOSSES["binary_cross_entropy"])
+    settings = {"loss": "binary_cross_entropy", "reduction": reduction, "penalty": dr.L2(0.1)}
+    working = dr.show_step(net, X, y, **settings)
+    steps, g = net.forward(X), net.gradients(X, y, **settings)
+    assert working["J"].value == g.objective
+    for layer, (step, delta, dW, db) in enumerate(zip(steps, g.delta, g.dW, g.db, strict=True), start=1):
+        for key, value in {"z": step.z, "a": step.a, "delta": delta, "dW": dW, "db": db}.items():
+            assert working[f"{key}{layer}"].value.tobytes() == value.tobytes()
+    assert working["y_hat"] is working["a3"]
+
+
+def test_nothing_of_the_network_changes() -> None:
+    net = small()
+    before = net.theta.copy()
+    dr.show_step(net, *rows(2, net, LOSSES["mean_squared_error"]), optimizer="adam")
+    assert np.array_equal(net.theta, before)
+    assert net.history is None
+
+
+def test_records_of_the_user() -> None:
+    """Their equations are their names; the numbers are still all there."""
+    cube = dr.Activation("cube", value=lambda z: z**3, slope=lambda z, a: 3 * z**2)
+    loss = dr.Loss(
+        "fourth",
+        value=lambda y, y_hat: np.sum((y_hat - y) ** 4, axis=1),
+        slope=lambda y, y_hat: 4 * (y_hat - y) ** 3,
+    )
+    net = small(cube)
+    working = dr.show_step(net, *rows(2, net, LOSSES["mean_squared_error"]), loss=loss, detail="scalar")
+    for line in working:
+        found = np.broadcast_to(line.equation.evaluate(working.values), np.shape(np.atleast_2d(line.value)))
+        np.testing.assert_allclose(found, np.atleast_2d(line.value), rtol=1e-12)
+    assert "ℓ = fourth(ŷ)" in str(working)
+    assert "a⁽¹⁾ = cube(z⁽¹⁾)" in str(working)
+
+
+# -- renderings ------------------------------------------------------------------------------------------
+
+
+def worked_example(**settings: Any) -> dr.Working:
+    """The 2-1-1 example of the third document: x = (0.1, 0.3), w = (0.4, -0.2), W = 0.1, η = 0.5."""
+    net = dr.Network([2, 1, 1], ["sigmoid", "sigmoid"], bias=False)
+    net.weights = [[[0.4], [-0.2]], [[0.1]]]
+    half = {"loss": "half_squared_error", "optimizer": dr.SGD(0.5)}
+    return dr.show_step(net, [[0.1, 0.3]], [1.0], **half, **settings)
+
+
+def test_the_worked_example_in_words() -> None:
+    text = str(worked_example(decimals=5))
+    assert "z⁽¹⁾₁ = x₁·W⁽¹⁾₁₁ + x₂·W⁽¹⁾₂₁\n          = 0.10000·0.40000 + 0.30000·(-0.20000)" in text
+    for number in ("-0.02000", "0.49500", "0.51237", "-0.12183", "-0.00305"):
+        assert number in text
+    assert "new W⁽²⁾₁₁ = W⁽²⁾₁₁ - η·∂J/∂W⁽²⁾₁₁" in text
+
+
+def test_a_number_that_rounds_to_zero_has_no_sign() -> None:
+    assert "-0.0\n" not in f"{worked_example(decimals=1)}\n"
+
+
+@pytest.mark.parametrize("detail", ["scalar", "matrix", "summary"])
+@pytest.mark.parametrize("hidden", ["sigmoid", "gelu", "relu", "softmax"])
+def test_every_rendering_is_well_formed(detail: Any, hidden: str) -> None:
+    net = small(hidden, "exponential", (2, 2, 1))
+    for n in (1, 3):
+        X, y = rows(n, net, LOSSES["poisson"])
+        working = dr.show_step(net, X, y, loss="poisson", optimizer="adam", penalty=dr.L1(0.1), detail=detail)
+        html = working.to_html().replace("&nbsp;", " ")
+        assert len(ElementTree.fromstring(html).findall(".//math")) >= len(working)
+        latex = working.to_latex()
+        assert latex.count("{") == latex.count("}")
+        assert latex.count(r"\begin{") == latex.count(r"\end{")
+        assert latex.count(r"\left") == latex.count(r"\right")
+        assert working.to_markdown().count("$$") == 2 * len(working)
+        for line in working:
+            assert line.why.endswith(".")
+
+
+def test_detail_follows_the_size() -> None:
+    net = small(widths=(2, 2, 1))
+    loss = LOSSES["mean_squared_error"]
+    assert dr.show_step(net, *rows(1, net, loss)).detail == "scalar"
+    assert dr.show_step(net, *rows(8, net, loss)).detail == "matrix"
+    working = dr.show_step(net, *rows(500, net, loss))
+    assert working.detail == "summary"
+    assert "500 × 2, norm " in str(working)
+    assert working["z1"].value.shape == (500, 2)
+
+
+def test_an_unknown_key_is_answered_with_those_there_are() -> None:
+    with pytest.raises(dr.InputError, match=r"got 'delt2'.*Allowed: z1, a1.*Did you mean 'delta2'"):
+        worked_example()["delt2"]
+
+
+def test_arguments_are_checked() -> None:
+    net = small()
+    with pytest.raises(dr.InputError, match="detail"):
+        dr.show_step(net, [[1.0, 2.0, 3.0]], [[1.0, 0.0]], detail="all")  # type: ignore[arg-type]
+    with pytest.raises(dr.InputError, match="decimals"):
+        dr.show_step(net, [[1.0, 2.0, 3.0]], [[1.0, 0.0]], decimals=-1)
+    with pytest.raises(dr.InputError, match="X"):
+        dr.show_step(net, [[1.0, 2.0]], [[1.0, 0.0]])
