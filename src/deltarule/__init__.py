@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         UnseenCategoryWarning as UnseenCategoryWarning,
     )
     from deltarule.explain.trace import Line as Line
+    from deltarule.explain.unit import Unit as Unit
     from deltarule.explain.working import Working as Working, show_step as show_step
     from deltarule.inputs import one_hot as one_hot
     from deltarule.network import Network as Network, load as load
@@ -106,6 +107,7 @@ _HOME = {
         "UnseenCategoryWarning",
     ),
     "deltarule.explain.trace": ("Line",),
+    "deltarule.explain.unit": ("Unit",),
     "deltarule.explain.working": ("Working", "show_step"),
     "deltarule.inputs": ("one_hot",),
     "deltarule.network": ("Network", "load"),

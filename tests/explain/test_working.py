@@ -177,6 +177,38 @@ def test_detail_follows_the_size() -> None:
     assert working["z1"].value.shape == (500, 2)
 
 
+# -- one unit --------------------------------------------------------------------------------------------
+
+
+def test_a_unit_adds_up() -> None:
+    """From its parts come its z and, through the slope, its delta; what it sends is part of the next z."""
+    net = small("tanh", "identity", (3, 4, 2, 2))
+    working = dr.show_step(net, *rows(5, net, LOSSES["mean_squared_error"]))
+    for layer, units in ((1, 4), (2, 2)):
+        sent = np.zeros_like(working[f"z{layer + 1}"].value)
+        for number in range(1, units + 1):
+            unit = working.unit(layer, number)
+            np.testing.assert_allclose(unit.inputs @ unit.weights + unit.bias, unit.z, rtol=1e-12)
+            np.testing.assert_array_equal(np.tanh(unit.z), unit.a)
+            np.testing.assert_allclose(unit.received.sum(axis=1) * (1 - unit.a**2), unit.delta, rtol=1e-9)
+            sent += unit.contributions
+        np.testing.assert_allclose(sent + net.biases[layer], working[f"z{layer + 1}"].value, rtol=1e-9)
+    last = working.unit(3, 2)
+    assert last.received is None
+    assert np.array_equal(last.a, working["y_hat"].value[:, 1])
+    assert "gets back" in str(working.unit(1, 1))
+    total = working.contributions().sum(axis=1) + net.biases[2]
+    np.testing.assert_allclose(total, working["z3"].value, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("layer", "unit", "name"), [(0, 1, "layer"), (4, 1, "layer"), (1, 5, "unit")])
+def test_a_unit_that_is_not_there(layer: int, unit: int, name: str) -> None:
+    net = small("tanh", "identity", (3, 4, 2, 2))
+    working = dr.show_step(net, *rows(2, net, LOSSES["mean_squared_error"]))
+    with pytest.raises(dr.InputError, match=name):
+        working.unit(layer, unit)
+
+
 def test_an_unknown_key_is_answered_with_those_there_are() -> None:
     with pytest.raises(dr.InputError, match=r"got 'delt2'.*Allowed: z1, a1.*Did you mean 'delta2'"):
         worked_example()["delt2"]

@@ -24,7 +24,7 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 ROUNDING_ERROR = "worst entry"
 
 
-@pytest.mark.parametrize("page", ["quick_start.md", "model_file.md"])
+@pytest.mark.parametrize("page", ["quick_start.md", "model_file.md", "show_the_working.md"])
 def test_page_runs_from_top_to_bottom(page: str, tmp_path: Path) -> None:
     blocks = BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
     assert blocks

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from deltarule import inputs
-from deltarule.core.arrays import require_choice, require_integer
+from deltarule.core.arrays import Array, require_choice, require_integer
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Reduction
 from deltarule.core.optimizers import Optimizer
@@ -21,6 +21,7 @@ from deltarule.errors import InputError, closest, message
 from deltarule.explain.expressions import Expression, Symbol, Values
 from deltarule.explain.renderings import Detail, html_of, latex_of, markdown_of, text_of
 from deltarule.explain.trace import Line, trace
+from deltarule.explain.unit import Unit, unit_of
 from deltarule.network import Network
 from deltarule.preparation import objective_of, rows_for
 
@@ -80,6 +81,12 @@ class Working:
         return list(self._by_key)
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """The number of inputs, of units in each hidden layer, and of outputs."""
+        W = [self.values[f"W{layer}"] for layer in range(1, 1 + sum(line.key[0] == "z" for line in self))]
+        return (W[0].shape[0], *(each.shape[1] for each in W))
+
+    @property
     def rows(self) -> int:
         """How many rows the step uses."""
         return len(self.values["x"])
@@ -92,6 +99,24 @@ class Working:
             symbol = line.symbol.entry(at, self.values)
             found.append((symbol, line.equation.entry(at, self.values), float(symbol.evaluate(self.values))))
         return found
+
+    def unit(self, layer: int, unit: int) -> Unit:
+        """Return one unit with all that goes into it and comes back to it; both count from 1.
+
+        Raises:
+            InputError: there is no such layer or unit.
+        """
+        return unit_of(self.values, self.widths, layer, unit)
+
+    def contributions(self) -> Array:
+        """Return what each unit of the last hidden layer adds to each output's z, (n, units, k).
+
+        Together with the bias and the offset they are z of the output layer; without hidden layer the inputs
+        take the place of the units.
+        """
+        last = len(self.widths) - 1
+        x = self.values["x"] if last == 1 else self.values[f"a{last - 1}"]
+        return np.asarray(x[:, :, np.newaxis] * self.values[f"W{last}"])
 
     # -- renderings ---------------------------------------------------------------------------------------
 
