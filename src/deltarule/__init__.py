@@ -51,6 +51,8 @@ if TYPE_CHECKING:
         TableError as TableError,
         UnseenCategoryWarning as UnseenCategoryWarning,
     )
+    from deltarule.explain.diagnosis import diagnose as diagnose
+    from deltarule.explain.findings import Diagnosis as Diagnosis, Finding as Finding, Stability as Stability
     from deltarule.explain.trace import Line as Line
     from deltarule.explain.unit import Unit as Unit
     from deltarule.explain.working import Working as Working, show_step as show_step
@@ -109,6 +111,8 @@ _HOME = {
     "deltarule.explain.trace": ("Line",),
     "deltarule.explain.unit": ("Unit",),
     "deltarule.explain.working": ("Working", "show_step"),
+    "deltarule.explain.diagnosis": ("diagnose",),
+    "deltarule.explain.findings": ("Diagnosis", "Finding", "Stability"),
     "deltarule.inputs": ("one_hot",),
     "deltarule.network": ("Network", "load"),
     "deltarule.registration": ("register",),
