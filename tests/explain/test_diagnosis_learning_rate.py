@@ -195,8 +195,11 @@ def test_a_row_close_to_a_kink_does_not_look_like_curvature(near: float) -> None
 
 def test_a_row_on_a_kink_is_left_out() -> None:
     net = dr.Network([4, 12, 2], activations=["relu", "identity"])
-    with_kink = lambda_max(net, np.vstack([X, np.zeros(4)]), np.vstack([Y, Y[:1]]))
-    assert with_kink == pytest.approx(lambda_max(net, X, Y), rel=1e-9)
+    with_kink = dr.diagnose(net, np.vstack([X, np.zeros(4)]), np.vstack([Y, Y[:1]]))
+    assert with_kink.stability.lambda_max == pytest.approx(lambda_max(net, X, Y), rel=1e-9)
+    assert with_kink.stability.left_out == 1
+    assert "without 1 of the rows, on a kink" in str(with_kink).replace("\n", " ")
+    assert dr.diagnose(net, X, Y).stability.left_out == 0
     diagnosis = dr.diagnose(net, np.zeros((1, 4)), Y[:1])
     assert diagnosis.stability.lambda_max is None
     assert "every row lies on a kink" in str(diagnosis)

@@ -27,10 +27,11 @@ QUADRATIC = (MEAN_SQUARED_ERROR, HALF_SQUARED_ERROR, SUM_SQUARED_ERROR)
 
 
 class Curvature(NamedTuple):
-    """λ_max, or None and the reason; whether the Hessian is the same at all parameters."""
+    """λ_max, or None and the reason; whether the Hessian is constant; how many rows were left out."""
 
     lambda_max: float | None
     constant: bool = False
+    left_out: int = 0
     reason: str = ""
 
 
@@ -44,15 +45,19 @@ def curvature(objective: Objective, theta: Array, rows: Rows, scale: float | Arr
     if p > MAX_PARAMETERS:
         return Curvature(None, reason=f"{p} parameters are more than the {MAX_PARAMETERS} it is computed for")
     constant = is_quadratic(objective)
-    if constant:
-        product = _quadratic_product(objective, rows)
-    else:
-        rows = rows.take(np.flatnonzero(~_at_kink(objective, theta, rows)))
-        if len(rows.X) == 0:
-            return Curvature(None, reason="every row lies on a kink, where J has no second derivative")
-        product = _difference_product(objective, theta, rows)
+    smooth = np.flatnonzero(~_at_kink(objective, theta, rows))
+    left_out = len(rows.X) - len(smooth)
+    if len(smooth) == 0:
+        return Curvature(None, reason="every row lies on a kink, where J has no second derivative")
+    product = (
+        _quadratic_product(objective, rows)
+        if constant
+        else _difference_product(objective, theta, rows.take(smooth))
+    )
     largest = _largest_eigenvalue(lambda v: scale * product(scale * v), p)
-    return Curvature(largest, constant, "" if largest is not None else "the iteration found no eigenvalue")
+    return Curvature(
+        largest, constant, left_out, "" if largest is not None else "the iteration found no eigenvalue"
+    )
 
 
 def is_quadratic(objective: Objective) -> bool:

@@ -125,7 +125,7 @@ def _stability(bend: Curvature) -> Stability:
     if bend.lambda_max is None:
         return Stability(None, None, reason=bend.reason)
     bound = 2.0 / bend.lambda_max if bend.lambda_max > 0.0 else inf
-    return Stability(bend.lambda_max, bound, bend.constant)
+    return Stability(bend.lambda_max, bound, bend.constant, bend.left_out)
 
 
 def _rates(

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from textwrap import fill
-from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
@@ -51,9 +50,6 @@ class Finding:
     units: tuple[int, ...] = ()
     numbers: Numbers = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
-
 
 @dataclass(frozen=True)
 class Stability:
@@ -64,6 +60,7 @@ class Stability:
         bound: 2 / λ_max, infinite where no direction curves upward; None where it was not computed.
         constant: whether the Hessian, and so the bound, is the same everywhere; where it is not, the bound
             holds at the present parameters only.
+        left_out: rows that lie on a kink (relu at 0), where J has no second derivative.
         reason: why nothing was computed.
 
     >>> Stability(lambda_max=8.0, bound=0.25, constant=True).bound
@@ -73,6 +70,7 @@ class Stability:
     lambda_max: float | None
     bound: float | None
     constant: bool = False
+    left_out: int = 0
     reason: str = ""
 
     def __str__(self) -> str:
@@ -83,6 +81,7 @@ class Stability:
                 "No bound for the learning rate: J curves upward in no direction at the present parameters."
             )
         where = "everywhere, since the Hessian is constant" if self.constant else "at the present parameters"
+        where += f", without {self.left_out} of the rows, on a kink" if self.left_out else ""
         return (
             f"Full-batch gradient descent is stable for learning rates below 2 / λ_max = {self.bound:.6g} "
             f"(λ_max = {self.lambda_max:.6g}, {where})."
