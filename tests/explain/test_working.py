@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 from xml.etree import ElementTree
 
@@ -123,6 +124,54 @@ def test_records_of_the_user() -> None:
         np.testing.assert_allclose(found, np.atleast_2d(line.value), rtol=1e-12)
     assert "ℓ = fourth(ŷ)" in str(working)
     assert "a⁽¹⁾ = cube(z⁽¹⁾)" in str(working)
+
+
+# -- exact -----------------------------------------------------------------------------------------------
+
+
+def toy_step(**settings: Any) -> dr.Working:
+    """The mini-batch step of the first document: a linear unit, three rows, η = 0.1."""
+    net = dr.Network([2, 1], ["identity"])
+    net.weights, net.biases = [[[1.0], [1.0]]], [[0.0]]
+    X, y = [[1.0, 2.0], [3.0, 1.0], [1.0, 1.0]], [4.6, 6.1, 3.1]
+    return dr.show_step(net, X, y, optimizer=dr.SGD(0.1), exact=True, **settings)
+
+
+def test_the_toy_step_in_fractions() -> None:
+    working = toy_step()
+    assert working["dW1"].value.tolist() == [[-6], [Fraction(-64, 15)]]
+    assert working["db1"].value.tolist() == [Fraction(-16, 5)]
+    assert working["W1_after"].value.tolist() == [[Fraction(8, 5)], [Fraction(107, 75)]]
+    assert working["b1_after"].value.tolist() == [Fraction(8, 25)]
+    assert "-64/15" in str(working)
+    assert r"-\frac{64}{15}" in working.to_latex()
+    ElementTree.fromstring(working.to_html().replace("&nbsp;", " "))
+    assert "= 4·(-64/15)" not in str(toy_step(detail="scalar"))
+
+
+@pytest.mark.parametrize("penalty", [None, (dr.L1(0.5), dr.L2(0.25, biases=True))], ids=repr)
+@pytest.mark.parametrize("loss", ["mean_squared_error", "half_squared_error", "absolute_error", "huber"])
+def test_fractions_agree_with_floats(loss: str, penalty: Any) -> None:
+    net = dr.Network([2, 3, 2], ["relu", "identity"], seed=0)
+    net.theta = np.random.default_rng(5).integers(-30, 30, size=net.theta.size) / 10
+    X, y = np.array([[0.5, -1.25], [2.0, 0.75]]), np.array([[1.5, 0.2], [-1.0, 3.0]])
+    optimizer = dr.SGD(0.1, momentum=0.9, nesterov=True)
+    settings = {"loss": loss, "penalty": penalty, "optimizer": optimizer, "sample_weight": [0.5, 2.0]}
+    rounded, exact = (dr.show_step(net, X, y, exact=flag, **settings) for flag in (False, True))
+    for line in exact:
+        assert all(isinstance(value, Fraction) for value in np.ravel(line.value)), line.key
+        np.testing.assert_allclose(
+            np.asarray(line.value, dtype=float), rounded[line.key].value, rtol=1e-12, atol=1e-14
+        )
+
+
+def test_what_is_no_fraction_is_refused() -> None:
+    net = dr.Network([1, 1], ["sigmoid"], initializer="constant")
+    with pytest.raises(dr.InputError, match="the equation of y_hat"):
+        dr.show_step(net, [[1.0]], [1.0], exact=True)
+    net = dr.Network([1, 1], ["identity"], seed=1)
+    with pytest.raises(dr.InputError, match=r"at most 8 decimals.* in W1"):
+        dr.show_step(net, [[1.0]], [1.0], exact=True)
 
 
 # -- renderings ------------------------------------------------------------------------------------------

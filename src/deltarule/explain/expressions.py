@@ -24,10 +24,10 @@ FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
     "tanh": np.tanh,
     "sqrt": np.sqrt,
     "abs": np.abs,
-    "sign": np.sign,
-    "positive": lambda z: np.maximum(z, 0.0),
-    "negative": lambda z: np.minimum(z, 0.0),
-    "step": lambda z: (np.asarray(z) > 0.0) * 1.0,
+    "sign": lambda x: np.sign(x) + 0 * x,  # a fraction stays one
+    "positive": lambda z: np.maximum(z, 0),
+    "negative": lambda z: np.minimum(z, 0),
+    "step": lambda z: (np.asarray(z) > 0) + 0 * z,
     "normal_cdf": ndtr,
     "x_ln_x": lambda x: xlogy(x, x),
 }
@@ -53,7 +53,7 @@ class Number(Expression):
     number: float
 
     def evaluate(self, values: Values) -> Any:
-        return self.number
+        return int(self.number) if float(self.number).is_integer() else self.number
 
     def entry(self, at: At, values: Values) -> Expression:
         return self

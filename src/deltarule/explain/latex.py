@@ -56,6 +56,9 @@ class LatexWriter:
         return name
 
     def number(self, digits: str) -> str:
+        over, slash, under = digits.partition("/")
+        if slash:
+            return f"{'-' * over.startswith('-')}\\frac{{{over.lstrip('-')}}}{{{under}}}"
         mantissa, e, exponent = digits.partition("e")
         return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else digits
 

@@ -52,6 +52,10 @@ class MathWriter:
         return name
 
     def number(self, digits: str) -> str:
+        over, slash, under = digits.partition("/")
+        if slash:
+            fraction = self.fraction(f"<mn>{over.lstrip('-')}</mn>", f"<mn>{under}</mn>")
+            return _row(OPERATORS["prefix -"] * over.startswith("-") + fraction)
         mantissa, e, exponent = digits.partition("e")
         if not e:
             return _signed(digits)

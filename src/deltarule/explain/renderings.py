@@ -41,7 +41,7 @@ class Shown(Protocol):
     @property
     def rows(self) -> int: ...
 
-    def entries(self, key: str) -> list[tuple[Symbol, Expression, float]]: ...
+    def entries(self, key: str) -> list[tuple[Symbol, Expression, Any]]: ...
 
 
 class Equation(NamedTuple):
@@ -75,7 +75,7 @@ def _is_opaque(expression: Expression) -> bool:
 
 
 def _value(page: Page, value: Any) -> str:
-    return page.number(float(value)) if np.ndim(value) == 0 else page.array(value)
+    return page.number(value) if np.ndim(value) == 0 else page.array(value)
 
 
 def _different(rights: list[str]) -> list[str]:
@@ -91,7 +91,7 @@ def shape_words(value: Any) -> str:
 def summary(value: Any, page: Page) -> str:
     """Return an array's shape, norm and corner in words."""
     if np.ndim(value) == 0:
-        return page.digits(float(value))
+        return page.digits(value)
     corner = np.atleast_2d(value)[:CORNER, :CORNER]
     rows = "; ".join(", ".join(page.digits(v) for v in row) for row in corner.tolist())
     more = " ..." if corner.size < np.size(value) else ""
@@ -99,7 +99,7 @@ def summary(value: Any, page: Page) -> str:
 
 
 def _norm(value: Array) -> float:
-    return float(np.linalg.norm(value))
+    return float(np.linalg.norm(np.asarray(value, dtype=np.float64)))
 
 
 def by_part(working: Shown) -> Iterator[tuple[str, Iterator[Line]]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from deltarule import inputs
-from deltarule.core.arrays import Array, require_choice, require_integer
+from deltarule.core.arrays import Array, require_choice, require_flag, require_integer
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Reduction
 from deltarule.core.optimizers import Optimizer
@@ -18,6 +18,7 @@ from deltarule.core.penalties import Penalty
 from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
 from deltarule.errors import InputError, closest, message
+from deltarule.explain.exact import exact_trace
 from deltarule.explain.expressions import Expression, Symbol, Values
 from deltarule.explain.renderings import Detail, html_of, latex_of, markdown_of, text_of
 from deltarule.explain.trace import Line, trace
@@ -91,13 +92,15 @@ class Working:
         """How many rows the step uses."""
         return len(self.values["x"])
 
-    def entries(self, key: str) -> list[tuple[Symbol, Expression, float]]:
+    def entries(self, key: str) -> list[tuple[Symbol, Expression, Any]]:
         """Return every entry of a quantity: its symbol, its equation with all sums written out, its value."""
         line = self[key]
         found = []
         for at in np.ndindex(np.atleast_2d(line.value).shape):
             symbol = line.symbol.entry(at, self.values)
-            found.append((symbol, line.equation.entry(at, self.values), float(symbol.evaluate(self.values))))
+            value = symbol.evaluate(self.values)
+            value = value.item() if isinstance(value, np.ndarray) else value
+            found.append((symbol, line.equation.entry(at, self.values), value))
         return found
 
     def unit(self, layer: int, unit: int) -> Unit:
@@ -158,6 +161,7 @@ def show_step(
     reduction: Reduction = "mean",
     detail: AskedDetail = "auto",
     decimals: int | None = None,
+    exact: bool = False,
 ) -> Working:
     """Return every number of one step of training on these rows, next to its equation; nothing is changed.
 
@@ -177,6 +181,8 @@ def show_step(
         detail: "scalar" writes every sum out, "matrix" shows whole arrays, "summary" their shape, norm and
             corner; "auto" chooses by size.
         decimals: digits after the point; None for six significant ones.
+        exact: whether to compute in fractions, as a hand would: for short decimals, and activations, losses
+            and optimizers that are rational.
 
     Raises:
         InputError: an argument cannot be used, or the loss does not go with the output activation.
@@ -195,6 +201,8 @@ def show_step(
     state = TrainingState(net.theta.copy(), optimizer_.init(net.theta))
     job = Job(objective, optimizer_, rows, BatchPlan(len(rows.X)))
     lines, values = trace(job, state)
+    if require_flag("exact", exact):
+        lines, values = exact_trace(lines, values)
     chosen: Detail = _detail(net, lines, len(rows.X)) if detail == "auto" else detail
     return Working(lines, values, chosen, decimals)
 

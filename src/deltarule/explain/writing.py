@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
@@ -79,12 +80,14 @@ class Page:
         """The same page, with numbers in the place of symbols."""
         return Page(self.writer, self.rows, self.decimals, values)
 
-    def digits(self, value: float) -> str:
-        """Write a number; what rounds to zero has no sign."""
+    def digits(self, value: float | Fraction) -> str:
+        """Write a number: a fraction as it is; what rounds to zero has no sign."""
+        if isinstance(value, Fraction | int):
+            return str(value)
         text = f"{value:.6g}" if self.decimals is None else f"{value:.{self.decimals}f}"
         return text.removeprefix("-") if not text.strip("-0.") else text
 
-    def number(self, value: float) -> str:
+    def number(self, value: float | Fraction) -> str:
         return self.writer.number(self.digits(value))
 
     def constant(self, value: float) -> str:
@@ -147,16 +150,17 @@ class Page:
         return self.writer.parentheses(text) if layered else text
 
     def _number(self, text: str) -> tuple[str, int]:
-        return self.writer.number(text), SUM if text.startswith("-") else ATOM
+        strength = SUM if text.startswith("-") else PRODUCT if "/" in text else ATOM
+        return self.writer.number(text), strength
 
     def _symbol(self, symbol: Symbol) -> tuple[str, int]:
         if self.values is None:
             return self.symbol(symbol), ATOM
         value = np.asarray(self.values[symbol.key])
         if symbol.letter in SETTINGS:
-            return self._number(self.constant(float(value)))
+            return self._number(self.constant(float(value.item())))
         if symbol.place or value.ndim == 0:
-            return self._number(self.digits(float(value[symbol.place])))
+            return self._number(self.digits(value[symbol.place] if symbol.place else value.item()))
         return self.array(value), ATOM
 
     def _sum(self, expression: Sum | Negative) -> str:
