@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from deltarule.explain.trace import Line as Line
     from deltarule.explain.unit import Unit as Unit
     from deltarule.explain.working import Working as Working, show_step as show_step
+    from deltarule.explain.session import Session as Session, step_through as step_through
     from deltarule.inputs import one_hot as one_hot
     from deltarule.network import Network as Network, load as load
     from deltarule.registration import register as register
@@ -113,6 +114,7 @@ _HOME = {
     "deltarule.explain.working": ("Working", "show_step"),
     "deltarule.explain.diagnosis": ("diagnose",),
     "deltarule.explain.findings": ("Diagnosis", "Finding", "Stability"),
+    "deltarule.explain.session": ("Session", "step_through"),
     "deltarule.inputs": ("one_hot",),
     "deltarule.network": ("Network", "load"),
     "deltarule.registration": ("register",),

@@ -1,0 +1,126 @@
+"""What a session keeps and what it computes again: few snapshots, short replays, and Ctrl-C at any moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import deltarule as dr
+from deltarule.core.arrays import Array
+from tests.explain.test_session import bits, place, recorded
+from tests.training.support import X, Y, curve
+
+
+class CountingSGD:
+    """Momentum that counts its updates, and at one of them the user presses Ctrl-C."""
+
+    name = "counting_sgd"
+    learning_rate = 0.01
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.pressed_at: int | None = None
+
+    def init(self, theta: Array) -> Any:
+        return {"v": np.zeros_like(theta)}
+
+    def update(self, theta: Array, gradient: Array, state: Any, rate: Any) -> tuple[Array, Any]:
+        self.count += 1
+        if self.count == self.pressed_at:
+            raise KeyboardInterrupt
+        v = 0.9 * state["v"] - rate * gradient
+        return theta + v, {"v": v}
+
+    def updates(self, move: Any, *arguments: int) -> int:
+        """How many updates a move takes."""
+        before = self.count
+        move(*arguments)
+        return self.count - before
+
+
+def counted(steps: int, **settings: Any) -> tuple[dr.Session, CountingSGD]:
+    optimizer = CountingSGD()
+    session = dr.step_through(curve(), X, Y, batch_size=4, optimizer=optimizer, **settings)
+    if steps:
+        assert optimizer.updates(session.step, steps) == steps
+    return session, optimizer
+
+
+def bound(steps: int) -> int:
+    """Three snapshots for each doubling of the steps, and the start."""
+    return 3 * steps.bit_length() + 1
+
+
+def test_few_snapshots_are_kept_wherever_the_session_goes() -> None:
+    session, _ = counted(0)
+    for steps in range(1, 1501):
+        session.step()
+        assert len(session.snapshots) <= bound(steps)
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        session.to(int(rng.integers(1, 251)))
+        assert len(session.snapshots) <= bound(1500)
+        assert session.snapshots[0] == 0
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 500, 2047, 2048, 2049, 3000])
+def test_going_back_n_steps_replays_fewer_than_2_n(steps: int) -> None:
+    for n in {1, 2, 3, 5, 17, 100, 999} & set(range(steps + 1)):
+        session, optimizer = counted(steps)
+        assert optimizer.updates(session.back, n) < 2 * n
+
+
+def test_back_again_and_again_replays_little_in_all() -> None:
+    session, optimizer = counted(2048)
+    replayed = [optimizer.updates(session.back) for _ in range(2048)]
+    assert place(session) == (0, 1, 1)
+    assert sum(replayed) < 2048 * 11
+    assert session.snapshots[0] == 0
+
+
+def test_a_place_that_is_in_memory_costs_no_step() -> None:
+    session, optimizer = counted(1000)
+    assert optimizer.updates(session.back, 1000) == 0
+    for steps in session.snapshots[1:2]:
+        assert optimizer.updates(session.step, steps) == 0
+
+
+def test_reading_takes_no_step() -> None:
+    session, optimizer = counted(10)
+    optimizer.pressed_at = optimizer.count + 1
+    assert repr(session)
+    assert session.loss > 0.0
+    assert session.net.theta.tobytes() == session.theta.tobytes()
+
+
+@pytest.mark.parametrize(("move", "argument"), [("step", 100), ("back", 85), ("to", 90)])
+@pytest.mark.parametrize("finished", [0, 1, 7])
+def test_ctrl_c_leaves_the_session_where_it_stood_and_the_same_move_goes_on(
+    move: str, argument: int, finished: int
+) -> None:
+    expected, twin = counted(200)
+    cost = twin.updates(getattr(expected, move), argument)
+    assert cost > finished
+    session, optimizer = counted(200)
+    before = place(session), bits(session)
+    optimizer.pressed_at = optimizer.count + finished + 1
+    with pytest.raises(KeyboardInterrupt):
+        getattr(session, move)(argument)
+    assert (place(session), bits(session)) == before
+    assert optimizer.updates(getattr(session, move), argument) == cost - finished
+    assert (place(session), bits(session)) == (place(expected), bits(expected))
+
+
+def test_a_state_that_an_optimizer_writes_to_is_rewound_all_the_same() -> None:
+    class InPlace(CountingSGD):
+        def update(self, theta: Array, gradient: Array, state: Any, rate: Any) -> tuple[Array, Any]:
+            state["v"][:] = 0.9 * state["v"] - rate * gradient
+            return theta + state["v"], state
+
+    session = dr.step_through(curve(), X, Y, batch_size=4, optimizer=InPlace())
+    seen = recorded(session, 20)
+    for where, memory in seen[::-1]:
+        session.to(*where[1:])
+        assert (place(session), bits(session)) == (where, memory)
