@@ -55,29 +55,30 @@ def bound(steps: int) -> int:
 
 def test_few_snapshots_are_kept_wherever_the_session_goes() -> None:
     session, _ = counted(0)
-    for steps in range(1, 1501):
+    for steps in range(1, 701):
         session.step()
         assert len(session.snapshots) <= bound(steps)
     rng = np.random.default_rng(1)
-    for _ in range(100):
-        session.to(int(rng.integers(1, 251)))
-        assert len(session.snapshots) <= bound(1500)
+    for _ in range(50):
+        session.to(int(rng.integers(1, 117)))
+        assert len(session.snapshots) <= bound(700)
         assert session.snapshots[0] == 0
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 500, 2047, 2048, 2049, 3000])
+@pytest.mark.parametrize("steps", [1, 2, 3, 255, 256, 257, 700])
 def test_going_back_n_steps_replays_fewer_than_2_n(steps: int) -> None:
-    for n in {1, 2, 3, 5, 17, 100, 999} & set(range(steps + 1)):
+    for n in {1, 2, 3, 5, 17, 100} & set(range(steps + 1)):
         session, optimizer = counted(steps)
         assert optimizer.updates(session.back, n) < 2 * n
 
 
 def test_back_again_and_again_replays_little_in_all() -> None:
-    session, optimizer = counted(2048)
-    replayed = [optimizer.updates(session.back) for _ in range(2048)]
+    session, optimizer = counted(1024)
+    for _ in range(1024):
+        session.back()
+        assert len(session.snapshots) <= bound(1024)
     assert place(session) == (0, 1, 1)
-    assert sum(replayed) < 2048 * 11
-    assert session.snapshots[0] == 0
+    assert optimizer.count < 1024 * 11
 
 
 def test_a_place_that_is_in_memory_costs_no_step() -> None:
