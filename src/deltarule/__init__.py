@@ -53,10 +53,10 @@ if TYPE_CHECKING:
     )
     from deltarule.explain.diagnosis import diagnose as diagnose
     from deltarule.explain.findings import Diagnosis as Diagnosis, Finding as Finding, Stability as Stability
+    from deltarule.explain.session import Session as Session, step_through as step_through
     from deltarule.explain.trace import Line as Line
     from deltarule.explain.unit import Unit as Unit
     from deltarule.explain.working import Working as Working, show_step as show_step
-    from deltarule.explain.session import Session as Session, step_through as step_through
     from deltarule.inputs import one_hot as one_hot
     from deltarule.network import Network as Network, load as load
     from deltarule.registration import register as register
