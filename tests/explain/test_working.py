@@ -271,3 +271,22 @@ def test_arguments_are_checked() -> None:
         dr.show_step(net, [[1.0, 2.0, 3.0]], [[1.0, 0.0]], decimals=-1)
     with pytest.raises(dr.InputError, match="X"):
         dr.show_step(net, [[1.0, 2.0]], [[1.0, 0.0]])
+
+
+# -- in a session ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_the_working_of_a_step_in_the_middle_of_training(optimizer: Any) -> None:
+    """The rows of its batch, the memory of the steps before, and the next state to the last bit."""
+    net = small()
+    X, y = rows(7, net, LOSSES["mean_squared_error"])
+    session = dr.step_through(net, X, y, optimizer=optimizer, batch_size=3, seed=4)
+    session.step(4)
+    working = session.working()
+    assert_equations_hold(working)
+    np.testing.assert_array_equal(working.values["x"], X[session.rows])
+    after = session.step().net
+    for layer in (1, 2):
+        assert working[f"W{layer}_after"].value.tobytes() == after.weights[layer - 1].tobytes()
+        assert working[f"b{layer}_after"].value.tobytes() == after.biases[layer - 1].tobytes()

@@ -20,9 +20,10 @@ from deltarule.core.losses import Loss
 from deltarule.core.objective import Reduction, Rows
 from deltarule.core.optimizers import Optimizer
 from deltarule.core.penalties import Penalty
-from deltarule.data.batches import Indices, OwnBatches, Remainder, Selection
+from deltarule.data.batches import BatchPlan, Indices, OwnBatches, Remainder, Selection
 from deltarule.engines.base import Job, TrainingState, apply
 from deltarule.errors import InputError, message
+from deltarule.explain.working import AskedDetail, Working, working_of
 from deltarule.network import Dtype, Network
 from deltarule.training.stopping import plural
 
@@ -107,6 +108,20 @@ class Session:
     def optimizer_state(self) -> dict[str, Array]:
         """A copy of the optimizer's memory, by name; empty where it has none."""
         return {name: values.copy() for name, values in self._here.state.optimizer.items()}
+
+    def working(
+        self, *, detail: AskedDetail = "auto", decimals: int | None = None, exact: bool = False
+    ) -> Working:
+        """Return every number of the next step next to its equation, the optimizer's memory included.
+
+        The arguments are those of ``dr.show_step``.
+
+        Raises:
+            InputError: an argument cannot be used.
+        """
+        rows = self.job.rows.take(self._selection(self._here))
+        job = replace(self.job, rows=rows, plan=BatchPlan(len(rows.X)))
+        return working_of(job, self._here.state, detail, decimals, exact)
 
     @property
     def net(self) -> Network:

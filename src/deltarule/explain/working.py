@@ -192,23 +192,34 @@ def show_step(
     >>> print(show_step(net, [[2.0, 1.0]], [1.0])["z1"].value)
     [[0.]]
     """
-    require_choice("detail", detail, get_args(AskedDetail))
-    if decimals is not None:
-        require_integer("decimals", decimals, 0, 17)
     objective = objective_of(net.architecture, loss, reduction, penalty)
     rows = rows_for(objective, net.dtype, X, y, sample_weight, offset)
     optimizer_ = inputs.optimizer_for(optimizer, net.architecture.n_layers)
     state = TrainingState(net.theta.copy(), optimizer_.init(net.theta))
     job = Job(objective, optimizer_, rows, BatchPlan(len(rows.X)))
+    return working_of(job, state, detail, decimals, exact)
+
+
+def working_of(
+    job: Job, state: TrainingState, detail: AskedDetail, decimals: int | None, exact: bool
+) -> Working:
+    """Return the working of the step that the job takes with all its rows from this state.
+
+    Raises:
+        InputError: the detail, the decimals or exactness cannot be had.
+    """
+    require_choice("detail", detail, get_args(AskedDetail))
+    if decimals is not None:
+        require_integer("decimals", decimals, 0, 17)
     lines, values = trace(job, state)
     if require_flag("exact", exact):
         lines, values = exact_trace(lines, values)
-    chosen: Detail = _detail(net, lines, len(rows.X)) if detail == "auto" else detail
+    chosen: Detail = _detail(state.theta.size, lines, len(job.rows.X)) if detail == "auto" else detail
     return Working(lines, values, chosen, decimals)
 
 
-def _detail(net: Network, lines: Sequence[Line], rows: int) -> Detail:
+def _detail(parameters: int, lines: Sequence[Line], rows: int) -> Detail:
     """What can be read: every sum of a tiny network, arrays of a small one, summaries of the others."""
-    if net.theta.size <= SCALAR_PARAMETERS and rows <= SCALAR_ROWS:
+    if parameters <= SCALAR_PARAMETERS and rows <= SCALAR_ROWS:
         return "scalar"
     return "matrix" if all(np.size(line.value) <= MATRIX_ENTRIES for line in lines) else "summary"
