@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -18,52 +16,10 @@ from matplotlib.figure import Figure
 from deltarule import plots
 from deltarule.core.activations import ACTIVATIONS, Activation
 from deltarule.errors import InputError
-from deltarule.network import Network
-from deltarule.training.reports import EpochReport, History, Stop
-
-
-@pytest.fixture(autouse=True)
-def settings_and_figures_are_left_alone() -> Iterator[None]:
-    before = mpl.rcParams.copy()
-    plt.close("all")
-    yield
-    assert mpl.rcParams.copy() == before
-    plt.close("all")
-
-
-@pytest.fixture
-def ax() -> Axes:
-    """An Axes that pyplot knows nothing of."""
-    return Figure(layout="constrained").subplots()
-
-
-def drawn(ax: Axes) -> None:
-    """Draw for real, so that what fails only when drawn fails here; warnings are errors."""
-    ax.get_figure(root=True).canvas.draw()  # type: ignore[union-attr]
-
-
-def history(losses: list[float], validation: list[float] | None = None, steps: bool = False) -> History:
-    reports = [
-        EpochReport(
-            epoch=epoch,
-            epochs=len(losses),
-            loss=loss,
-            penalty=0.0,
-            validation_loss=validation[epoch - 1] if validation else None,
-            metrics={"rmse": 2 * loss},
-            validation_metrics={"rmse": 2 * validation[epoch - 1]} if validation else {},
-            learning_rate=0.1,
-            seconds=0.1,
-            step_losses=np.array([loss * 2, loss]) if steps else None,
-        )
-        for epoch, loss in enumerate(losses, start=1)
-    ]
-    return History("reference", "", 0, reports, Stop("epochs", f"ran all {len(losses)} epochs"))
-
-
-def lines(ax: Axes) -> dict[str, Any]:
-    return {str(line.get_label()): line for line in ax.lines}
-
+from deltarule.plots import style
+from deltarule.plots.unit_values import Values
+from deltarule.training.reports import Stop
+from tests.plots.support import drawn, history, lines, network
 
 # Learning curves
 
@@ -155,11 +111,49 @@ def test_without_axes_there_is_one_new_figure() -> None:
     assert ax.figure is plt.figure(1)
 
 
+# Several runs
+
+
+def test_runs_are_their_histories(ax: Axes) -> None:
+    runs = {"η = 0.1": history([3.0, 2.0, 1.5]), "η = 1": history([3.0, 0.002])}
+    assert plots.compare_runs(runs, ax=ax) is ax
+    drawn(ax)
+    first, second = (lines(ax)[name] for name in runs)
+    np.testing.assert_array_equal(first.get_xydata(), [[1, 3.0], [2, 2.0], [3, 1.5]])
+    np.testing.assert_array_equal(second.get_xydata(), [[1, 3.0], [2, 0.002]])
+    assert first.get_color() != second.get_color()
+    assert first.get_linestyle() != second.get_linestyle()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "training loss (mean over rows)")
+    assert ax.get_yscale() == "log"
+
+
+def test_runs_by_a_metric_against_time(ax: Axes) -> None:
+    runs = {"a": history([3.0, 2.0], [3.5, 2.5]), "b": history([1.0], [1.5])}
+    plots.compare_runs(runs, "rmse", ax, rows="validation", against="seconds", unit="USD")
+    np.testing.assert_allclose(lines(ax)["a"].get_xydata(), [[0.1, 7.0], [0.2, 5.0]])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("wall time (s)", "validation rmse (USD)")
+    assert ax.get_yscale() == "linear"
+
+
+def test_thirty_runs_look_different() -> None:
+    looks = [style.look(run) for run in range(31)]
+    assert len({(look["color"], look["linestyle"]) for look in looks}) == 30
+    assert looks[30] == looks[0]
+
+
+def test_what_are_no_runs_is_refused() -> None:
+    with pytest.raises(InputError, match="dictionary with a History for each name; got a list"):
+        plots.compare_runs([history([1.0])])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="for each name; got none"):
+        plots.compare_runs({})
+    with pytest.raises(InputError, match="must be a History; got a Network"):
+        plots.compare_runs({"a": network((1, 1))})  # type: ignore[dict-item]
+    with pytest.raises(InputError, match="needs validation rows in every run"):
+        plots.compare_runs({"a": history([1.0])}, rows="validation")
+    assert plt.get_fignums() == []
+
+
 # Network
-
-
-def network(widths: tuple[int, ...], bias: bool = True) -> Network:
-    return Network(widths, ["tanh"] * (len(widths) - 2) + ["identity"], bias=bias)
 
 
 def collections(ax: Axes) -> list[LineCollection]:
@@ -214,14 +208,69 @@ def test_names_are_written_as_they_are(ax: Axes) -> None:
     assert {"cost $", "$_{", "größer"} <= {text.get_text() for text in ax.texts}
 
 
+def test_activations_of_a_row_are_in_the_units(ax: Axes) -> None:
+    net = network((2, 2, 1), bias=False)
+    net.weights[0][:] = [[1.0, -1.0], [0.0, 2.0]]
+    net.weights[1][:] = [[0.5], [-12.0]]
+    plots.network_diagram(net, ax, values="activations", x=[0.5, -1.0])
+    drawn(ax)
+    texts = [text.get_text() for text in ax.texts]
+    steps = net.forward([[0.5, -1.0]])
+    assert texts[:2] == ["0.50", "−1.00"]
+    assert texts[2:4] == [f"{a:.2f}".replace("-", "−") for a in steps[0].a[0]]
+    assert texts[4] == f"{steps[1].a[0, 0]:.0f}"
+    x_1, x_2 = (fill[:3] for fill in units(ax)[0].get_facecolor())
+    assert x_1[2] > x_1[0], "positive is blue"
+    assert x_2[0] > x_2[2], "negative is orange"
+    assert "activation a" in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_deltas_of_a_row_are_in_the_units(ax: Axes) -> None:
+    net = network((2, 2, 1))
+    plots.network_diagram(net, ax, values="deltas", x=[0.5, -1.0], y=3.0, loss="half_squared_error")
+    drawn(ax)
+    texts = [text.get_text() for text in ax.texts]
+    deltas = net.gradients([[0.5, -1.0]], [3.0], loss="half_squared_error").delta
+    numbers = [f"{delta:.2f}".replace("-", "−") for layer in deltas for delta in layer[0]]
+    assert [text for text in texts if text in numbers] == numbers
+    np.testing.assert_array_equal(units(ax)[0].get_facecolor(), [[1, 1, 1, 1]], "inputs have no delta")
+
+
+def units(ax: Axes) -> list[PathCollection]:
+    """The circles of each layer; the squares of the biases are smaller."""
+    found = [c for c in ax.collections if isinstance(c, PathCollection)]
+    return [c for c in found if c.get_sizes()[0] > 140]
+
+
+def test_numbers_too_small_to_read_are_left_out() -> None:
+    ax = Figure(figsize=(2, 1)).subplots()
+    plots.network_diagram(network((2, 9, 1)), ax, values="activations", x=[0.5, -1.0])
+    drawn(ax)
+    assert "0.50" not in [text.get_text() for text in ax.texts]
+
+
+def test_a_row_that_cannot_be_used_is_refused() -> None:
+    net = network((2, 1))
+    with pytest.raises(InputError, match=r"needs one row `x`; got none. Try x=X\[0\]"):
+        plots.network_diagram(net, values="activations")
+    with pytest.raises(InputError, match=r"needs one row `x`; got shape \(2, 2\)"):
+        plots.network_diagram(net, values="activations", x=[[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(InputError, match="needs one row `y`; got none"):
+        plots.network_diagram(net, values="deltas", x=[1.0, 2.0])
+    with pytest.raises(InputError, match=r"Did you mean 'deltas'\?"):
+        plots.network_diagram(net, values="delta", x=[1.0, 2.0])  # type: ignore[arg-type]
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("values", [None, "activations"])
 @pytest.mark.parametrize("layout", [None, "constrained"])
 @pytest.mark.parametrize("size", [(8.0, 3.2), (10.0, 4.0), (14.0, 6.0)])
 def test_labels_and_legend_are_clear_of_units_and_neighbors(
-    layout: Literal["constrained"] | None, size: tuple[float, float]
+    layout: Literal["constrained"] | None, size: tuple[float, float], values: Values | None
 ) -> None:
     figure = Figure(figsize=size, layout=layout)
     left, right = figure.subplots(1, 2)
-    plots.network_diagram(network((4, 10, 3)), left)
+    plots.network_diagram(network((4, 10, 3)), left, values=values, x=[1.0, 2.0, 3.0, 4.0])
     plots.learning_curves(history([3.0, 2.0]), ax=right)
     drawn(left)
     labels = [text.get_window_extent() for text in left.texts[-3:]]

@@ -4,8 +4,26 @@ Color-blind readers can tell the colors apart, and lines differ in style too: a 
 """
 
 from deltarule.plots.activations import activation
-from deltarule.plots.curves import learning_curves
+from deltarule.plots.curves import compare_runs, learning_curves
 from deltarule.plots.network import network_diagram
+from deltarule.plots.parameter_path import ParameterPath, gradient_norms
 from deltarule.plots.predictions import confusion, predicted_against_actual
+from deltarule.plots.regions import decision_regions
+from deltarule.plots.surface import loss_surface
+from deltarule.plots.training_view import training_view
+from deltarule.plots.weight_map import weight_map
 
-__all__ = ["activation", "confusion", "learning_curves", "network_diagram", "predicted_against_actual"]
+__all__ = [
+    "ParameterPath",
+    "activation",
+    "compare_runs",
+    "confusion",
+    "decision_regions",
+    "gradient_norms",
+    "learning_curves",
+    "loss_surface",
+    "network_diagram",
+    "predicted_against_actual",
+    "training_view",
+    "weight_map",
+]

@@ -1,14 +1,14 @@
-"""Learning curves: loss or a metric per epoch, for the training and the validation rows."""
+"""Learning curves: loss or a metric per epoch, of one run or of several beside each other."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from deltarule.core.arrays import Array
+from deltarule.core.arrays import Array, require_choice
 from deltarule.errors import InputError, did_you_mean, message
 from deltarule.plots import style
 from deltarule.training.reports import History, Stop
@@ -65,6 +65,75 @@ def learning_curves(
         ax.set_yscale("log")
     style.legend(ax)
     return ax
+
+
+def compare_runs(
+    histories: Mapping[str, History],
+    metric: str | None = None,
+    ax: Axes | None = None,
+    *,
+    rows: Literal["training", "validation"] = "training",
+    against: Literal["epoch", "seconds"] = "epoch",
+    unit: str = "",
+) -> Axes:
+    """Draw the loss (or a metric) of several runs on one Axes, each under its name.
+
+    The scale is logarithmic where the values span more than two decades.
+
+    Arguments:
+        histories: what `net.train` returned, by the name of the run ("η = 0.1").
+        metric: a name in `history.metrics`; the loss where it is left out.
+        ax: where to draw; a new figure where it is left out.
+        rows: which rows the loss or metric is of.
+        against: what goes across: the epoch, or the wall time from the start of the run.
+        unit: of the metric, for its axis ("USD").
+
+    Raises:
+        InputError: there is no run, no such metric, or no validation rows were watched.
+
+    >>> import deltarule as dr
+    >>> def run(rate):
+    ...     net = dr.Network([1, 1], activations=["identity"])
+    ...     return net.train([[0.0], [1.0]], [1.0, 3.0], optimizer=dr.SGD(rate), epochs=5)
+    >>> ax = dr.plots.compare_runs({"η = 0.1": run(0.1), "η = 0.5": run(0.5)})
+    >>> [line.get_label() for line in ax.lines]
+    ['η = 0.1', 'η = 0.5']
+    """
+    require_choice("rows", rows, ("training", "validation"))
+    require_choice("against", against, ("epoch", "seconds"))
+    series = {name: _of_rows(history, metric, rows) for name, history in _runs(histories).items()}
+    ax = style.axes(ax)
+    for place, (name, values) in enumerate(series.items()):
+        seconds = np.cumsum(histories[name].seconds)
+        across = seconds if against == "seconds" else np.arange(1, len(values) + 1)
+        ax.plot(across, values, label=name, **style.look(place))
+    _label_axes(ax, f"{rows} {_what(metric, unit)}", whole=against == "epoch")
+    ax.set_xlabel("epoch" if against == "epoch" else "wall time (s)")
+    if _spans_decades([value for values in series.values() for value in values]):
+        ax.set_yscale("log")
+    style.legend(ax)
+    return ax
+
+
+def _runs(histories: Mapping[str, History]) -> Mapping[str, History]:
+    given: object = histories
+    if not isinstance(given, Mapping) or not given:
+        found = "none" if isinstance(given, Mapping) else f"a {type(given).__name__}"
+        asked = "`histories` must be a dictionary with a History for each name"
+        raise InputError(message(asked, found=found, hint='Try {"first": history}.'))
+    for history in given.values():
+        _require_history(history)
+    return histories
+
+
+def _of_rows(history: History, metric: str | None, rows: str) -> list[float]:
+    training, validation = _values(history, metric)
+    if rows == "training":
+        return training
+    if not validation:
+        asked = 'rows="validation" needs validation rows in every run'
+        raise InputError(message(asked, found="none", hint="Train with validation=0.2."))
+    return validation
 
 
 def _require_history(given: object) -> None:
@@ -139,16 +208,22 @@ def _mark_best(ax: Axes, history: History, training: Sequence[float], validation
 
 
 def _label(ax: Axes, history: History, what: str) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    style.plain_frame(ax)
+    _label_axes(ax, what)
     ax.set_xlabel("epoch")
-    ax.set_ylabel(what, parse_math=False)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     if history.stop is not None:
         letters = max(24, int(ax.get_window_extent().width / ax.figure.dpi * 72 / SMALL_LETTER))
         title = textwrap.fill(_ending(history.stop), letters, max_lines=2, placeholder=" …")
         ax.set_title(title, fontsize="small", parse_math=False)
+
+
+def _label_axes(ax: Axes, what: str, whole: bool = True) -> None:
+    """Set the frame and the label upward; across there are whole numbers only, if so asked."""
+    from matplotlib.ticker import MaxNLocator
+
+    style.plain_frame(ax)
+    ax.set_ylabel(what, parse_math=False)
+    if whole:
+        ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
 def _ending(stop: Stop) -> str:

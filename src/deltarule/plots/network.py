@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
+from deltarule.core.losses import Loss
 from deltarule.errors import InputError, message
 from deltarule.network import Network
 from deltarule.plots import style
+from deltarule.plots.unit_values import NAMES, Color, Values, fills, unit_values, write_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDEST_LINE = 4.0
 FINEST_LINE = 0.25
-LARGEST_RADIUS = 11.0  # of a unit; this and what follows in points
+LARGEST_RADIUS = 13.0  # of a unit; this and what follows in points
 LETTER, SMALL_LETTER, SMALL_LINE = 6.0, 5.0, 10.0  # about the width of a letter and the height of a line
 GAP = 6.0
 RADIUS_SHARE = 0.3  # of the distance between two units
@@ -41,8 +44,14 @@ def network_diagram(
     output_names: Sequence[str] | None = None,
     biases: bool = True,
     max_units: int = 10,
+    values: Values | None = None,
+    x: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    loss: str | Loss = "mean_squared_error",
 ) -> Axes:
     r"""Draw units and weights: positive weights solid blue, negative ones dashed orange, wide ones large.
+
+    With `values`, each unit holds its number for one row: the activation a, or delta = ∂ℓ/∂z.
 
     Arguments:
         net: the network; its weights are drawn as they are now.
@@ -51,9 +60,13 @@ def network_diagram(
         output_names: one per output; ŷ₁, ŷ₂, … where it is left out.
         biases: whether to draw the biases, as lines from a small square that holds 1.
         max_units: units drawn per layer; of a larger layer, the first and the last ones, with dots between.
+        values: what to write into the units, "activations" or "deltas"; nothing where it is left out.
+        x: the row, (i,); `values` needs it.
+        y: its target, (k,) or one number; deltas need it.
+        loss: a name or a ``dr.Loss``, for the deltas.
 
     Raises:
-        InputError: the number of names is wrong, or `max_units` is less than 2.
+        InputError: the number of names is wrong, `max_units` is less than 2, or the row cannot be used.
 
     >>> import deltarule as dr
     >>> ax = dr.plots.network_diagram(dr.Network([3, 2, 1], activations=["tanh", "identity"]))
@@ -66,19 +79,21 @@ def network_diagram(
     if max_units < 2:
         raise InputError(message("`max_units` must be at least 2", found=str(max_units)))
     columns = [_column(layer, width, max_units) for layer, width in enumerate(widths)]
+    numbers = unit_values(net, values, x, y, loss)
     ax = style.axes(ax, (2.2 + 2.0 * len(columns), 1.8 + 0.5 * max(len(c.units) for c in columns)))
     largest = _largest(net, biases)
     labels = _layer_names(net.architecture, _spread_layers(ax, columns, input_names, output_names))
-    radius = _spread_units(ax, columns, lines=max(label.count("\n") for label in labels) + 1)
+    lines, entries = max(label.count("\n") for label in labels) + 1, 3 if values is None else 4
+    radius = _spread_units(ax, columns, lines, entries)
     _draw_weights(ax, net, columns, largest)
     if biases:
         _draw_biases(ax, net, columns, largest, radius)
-    for column in columns:
-        _draw_units(ax, column, radius)
+    for column, each in zip(columns, numbers, strict=True):
+        _draw_units(ax, column, radius, None if each is None else each[column.units])
     for column, names, side in ((columns[0], input_names, -1), (columns[-1], output_names, 1)):
         _name_units(ax, column, names, side, radius)
     _name_layers(ax, labels, columns, radius)
-    _explain(ax, largest)
+    _explain(ax, largest, "" if values is None else NAMES[values])
     return ax
 
 
@@ -110,10 +125,10 @@ def _spread_layers(
     return _size(ax)[0] / (high - low)
 
 
-def _spread_units(ax: Axes, columns: list[Column], lines: int) -> float:
+def _spread_units(ax: Axes, columns: list[Column], lines: int, entries: int) -> float:
     """Set limits that leave room for labels and legend; return the radius of a unit, in points."""
     width, height = _size(ax)
-    rows = -(-3 // _legend_columns(width))
+    rows = -(-entries // _legend_columns(width))
     below = LARGEST_RADIUS + 2 * GAP + SMALL_LINE * lines + 1.3 * SMALL_LINE * rows
     places = [height for column in columns for height in column.heights]
     low, high = _limits(min(places), max(places) + 1.0, below, LARGEST_RADIUS, height)
@@ -140,8 +155,7 @@ def _legend_columns(width: float) -> int:
 def _largest(net: Network, biases: bool) -> float:
     """Return the largest finite |w|, also of the biases where they are drawn; 1 where all are zero."""
     drawn = [*net.weights, *(b for b in net.biases if biases and b is not None)]
-    values = np.abs(np.concatenate([np.asarray(part, dtype=float).ravel() for part in drawn]))
-    return float(np.max(values, where=np.isfinite(values), initial=0.0)) or 1.0
+    return style.largest(np.concatenate([np.asarray(part).ravel() for part in drawn]))
 
 
 def _draw_weights(ax: Axes, net: Network, columns: list[Column], largest: float) -> None:
@@ -177,9 +191,12 @@ def _draw_lines(ax: Axes, weights: Array, left: Column, right: Column, largest: 
         )
 
 
-def _draw_units(ax: Axes, column: Column, radius: float) -> None:
+def _draw_units(ax: Axes, column: Column, radius: float, numbers: Array | None) -> None:
     places, size = [column.x] * len(column.units), (2 * radius) ** 2
-    ax.scatter(places, column.heights, s=size, color="white", edgecolors=style.INK, linewidths=1.2, zorder=3)
+    fill: str | list[Color] = "white" if numbers is None else fills(numbers)
+    ax.scatter(places, column.heights, s=size, color=fill, edgecolors=style.INK, linewidths=1.2, zorder=3)
+    if numbers is not None:
+        write_values(ax, column.x, column.heights, numbers, radius)
     if column.gap is not None:
         dots = [column.gap - 0.22, column.gap, column.gap + 0.22]
         ax.scatter([column.x] * 3, dots, s=6, color=style.INK, zorder=3)
@@ -227,17 +244,22 @@ def _layer_names(architecture: Architecture, room: float) -> list[str]:
     return [f"{role}\n{name}" for role, name in zip(roles, names, strict=True)]
 
 
-def _explain(ax: Axes, largest: float) -> None:
+def _explain(ax: Axes, largest: float, numbers: str) -> None:
     """Add the legend at the lower edge, in as many rows as it needs."""
     from matplotlib.lines import Line2D
 
     dashes = (0, (3.0, 1.5))
+    handles = [
+        Line2D([], [], color=style.BLUE, linewidth=2.0, label="positive weight"),
+        Line2D([], [], color=style.VERMILION, linewidth=2.0, linestyle=dashes, label="negative weight"),
+        Line2D([], [], color=style.QUIET, linewidth=WIDEST_LINE, label=f"widest: |w| = {largest:.3g}"),
+    ]
+    if numbers:
+        handles.append(
+            Line2D([], [], ls="", marker="o", mfc="white", mec=style.INK, markersize=7, label=numbers)
+        )
     ax.legend(
-        handles=[
-            Line2D([], [], color=style.BLUE, linewidth=2.0, label="positive weight"),
-            Line2D([], [], color=style.VERMILION, linewidth=2.0, linestyle=dashes, label="negative weight"),
-            Line2D([], [], color=style.QUIET, linewidth=WIDEST_LINE, label=f"widest: |w| = {largest:.3g}"),
-        ],
+        handles=handles,
         loc="lower center",
         bbox_to_anchor=(0.5, 0.0),
         ncols=_legend_columns(_size(ax)[0]),
