@@ -5,6 +5,7 @@ Color-blind readers can tell the colors apart, and lines differ in style too: a 
 
 from deltarule.plots.activations import activation
 from deltarule.plots.curves import compare_runs, learning_curves
+from deltarule.plots.live import Live
 from deltarule.plots.network import network_diagram
 from deltarule.plots.parameter_path import ParameterPath, gradient_norms
 from deltarule.plots.predictions import confusion, predicted_against_actual
@@ -14,6 +15,7 @@ from deltarule.plots.training_view import training_view
 from deltarule.plots.weight_map import weight_map
 
 __all__ = [
+    "Live",
     "ParameterPath",
     "activation",
     "compare_runs",
