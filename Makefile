@@ -78,8 +78,9 @@ benchmark: $(VENV)/.has-peers ## Training speed beside PyTorch, JAX, Keras, scik
 	$(BIN)/python -m benchmarks.training --all $(BENCHMARK) --json benchmarks/results.json \
 		--markdown README.md docs/benchmarks.md
 
-picture: demo ## Make the README's picture again
+picture: demo ## Make the pictures of the README and of the gallery again
 	cp demo/demo.png docs/images/demo.png
+	$(BIN)/python scripts/gallery.py
 
 clean: ## Remove everything that the other commands made
 	rm -rf $(VENV) build dist site demo .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -14,9 +14,12 @@ SAVE_A_MODEL = """
 import deltarule as dr
 dr.Network([2, 1], activations=["identity"]).save("model.safetensors")
 """
+FAST_PAGES = ["quick_start.md", "model_file.md"]
+NO_WINDOWS = "import matplotlib; matplotlib.use('agg')\n"
 BEFORE = {
     "model_file.md": SAVE_A_MODEL,
-    "quick_start.md": "import matplotlib; matplotlib.use('agg')\n",  # no windows
+    "quick_start.md": NO_WINDOWS,
+    "gallery.md": NO_WINDOWS,
 }
 BLOCK = re.compile(r"^```python\n(.*?)^```(?:\n\n```text\n(.*?)^```)?", flags=re.MULTILINE | re.DOTALL)
 END_OF_BLOCK = "--- end of block ---\n"
@@ -25,6 +28,7 @@ ROUNDING_ERROR = "worst entry"
 
 
 @pytest.mark.parametrize("page", ["quick_start.md", "model_file.md", "show_the_working.md"])
+@pytest.mark.parametrize("page", [*FAST_PAGES, pytest.param("gallery.md", marks=pytest.mark.slow)])
 def test_page_runs_from_top_to_bottom(page: str, tmp_path: Path) -> None:
     blocks = BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
     assert blocks
