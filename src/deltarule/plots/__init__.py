@@ -11,8 +11,8 @@ from deltarule.plots.parameter_path import ParameterPath, gradient_norms
 from deltarule.plots.predictions import confusion, predicted_against_actual
 from deltarule.plots.regions import decision_regions
 from deltarule.plots.surface import loss_surface
-from deltarule.plots.training_view import training_view
-from deltarule.plots.weight_map import weight_map
+from deltarule.plots.three_panels import training_view
+from deltarule.plots.weights import weight_map
 
 __all__ = [
     "Live",

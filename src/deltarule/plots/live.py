@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from io import BytesIO
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -111,11 +112,10 @@ class Live:
         return png.getvalue()
 
     def _show_in_notebook(self) -> None:
-        from IPython.display import Image, display
-
-        picture = Image(data=self._pictures[-1])
+        notebook: Any = import_module("IPython.display")
+        picture = notebook.Image(data=self._pictures[-1])
         if self._display is None:
-            self._display = display(picture, display_id=True)
+            self._display = notebook.display(picture, display_id=True)
         else:
             self._display.update(picture)
 
