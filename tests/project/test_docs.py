@@ -14,7 +14,7 @@ SAVE_A_MODEL = """
 import deltarule as dr
 dr.Network([2, 1], activations=["identity"]).save("model.safetensors")
 """
-FAST_PAGES = ["quick_start.md", "model_file.md"]
+FAST_PAGES = ["quick_start.md", "model_file.md", "show_the_working.md"]
 NO_WINDOWS = "import matplotlib; matplotlib.use('agg')\n"
 BEFORE = {
     "model_file.md": SAVE_A_MODEL,
@@ -27,7 +27,6 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 ROUNDING_ERROR = "worst entry"
 
 
-@pytest.mark.parametrize("page", ["quick_start.md", "model_file.md", "show_the_working.md"])
 @pytest.mark.parametrize("page", [*FAST_PAGES, pytest.param("gallery.md", marks=pytest.mark.slow)])
 def test_page_runs_from_top_to_bottom(page: str, tmp_path: Path) -> None:
     blocks = BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
