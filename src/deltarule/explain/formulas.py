@@ -201,6 +201,19 @@ LOSS_SLOPES: Mapping[str, LossFormula] = {
 }
 
 
+def loss_of_z(loss: Loss, y: Expression, y_hat: Expression, z: Expression, k: int) -> Expression | None:
+    """ℓ from z, where a saturated ŷ has no digits left; None for the losses that do not need it."""
+    match loss.name:
+        case "binary_cross_entropy":
+            return _over_outputs(minus(VALUES["softplus"](z), hadamard(y, z)), k)
+        case "cross_entropy":
+            return _over_outputs(hadamard(y, minus(ln(Total(exp(z), axis=1)), z)), k)
+        case "poisson":
+            terms = (y_hat, Negative(y), Apply("x_ln_x", y), Negative(hadamard(y, z)))
+            return _over_outputs(Sum(terms), k)
+    return None
+
+
 def knows_loss(loss: Loss) -> bool:
     """Say whether the loss is one of those written down here."""
     return LOSSES.get(loss.name) is loss and loss.name in LOSS_VALUES

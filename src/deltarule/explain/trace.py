@@ -49,6 +49,7 @@ class Line:
         equation: what it is equal to, over whole arrays.
         value: its value: (n, ...) one row per row of the batch, parameters like ``net.weights``, or a number.
         why: one sentence.
+        computed_as: the equation in another form, where ``equation`` loses digits or holds for these y only.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Line:
     why: str
     also: tuple[str, ...] = ()
     layer: int | None = None
+    computed_as: Expression | None = None
 
 
 class Trace(NamedTuple):
@@ -114,14 +116,19 @@ class _Tracer:
         value: Any,
         why: str,
         also: tuple[str, ...] = (),
+        computed_as: Expression | None = None,
     ) -> Line:
         """A line whose value the equations after it may use."""
         self.values[symbol.key] = value
-        return Line(symbol.key, part, symbol, equation, value, why, also, symbol.layer)
+        return Line(symbol.key, part, symbol, equation, value, why, also, symbol.layer, computed_as)
+
+    def is_fused(self) -> bool:
+        """Say whether the slopes of loss and output activation cancel."""
+        return self.architecture.activations[-1] in self.objective.loss.fused
 
     def averaged(self, total: Expression) -> Expression:
-        """Divide a sum over rows as the objective does; one row of weight 1 needs no division."""
-        if self.objective.reduction == "sum" or self.values["N"] == 1.0:
+        """Divide a sum over rows as the objective does; one row without a weight needs no division."""
+        if self.objective.reduction == "sum" or (self.rows.w is None and len(self.rows.X) == 1):
             return total
         return Quotient(total, Symbol("N", "N"))
 
@@ -153,13 +160,17 @@ class _Tracer:
         loss, y, y_hat = self.objective.loss, Symbol("y", "y"), self.a(self.last)
         k, output = self.architecture.n_outputs, self.steps[-1]
         per_row = loss.per_row(self.rows.y, output.z, output.a, self.architecture.activations[-1])
+        computed_as = None
         if formulas.knows_loss(loss):
             equation = formulas.LOSS_VALUES[loss.name](y, y_hat, k)
+            if self.is_fused():
+                computed_as = formulas.loss_of_z(loss, y, y_hat, Symbol(f"z{self.last}", "z", self.last), k)
         else:
             equation = Apply(loss.name, y_hat, lambda a: loss.value(self.rows.y, a)[:, np.newaxis])
         why = f"The loss {loss.name} of each row: how far its prediction is from its target."
         ell = Symbol("loss", "ℓ")
-        yield self.line("objective", ell, equation, per_row[:, np.newaxis], why)
+        value = per_row[:, np.newaxis]
+        yield self.line("objective", ell, equation, value, why, computed_as=computed_as)
         counted: Expression = ell if self.rows.w is None else hadamard(Symbol("w", "w"), ell)
         total = counted if len(self.rows.X) == 1 else Total(counted, axis=0)
         terms, why = [self.averaged(total)], "The objective: what the step makes smaller"
@@ -195,11 +206,12 @@ class _Tracer:
             yield from self.parameter_gradients(layer)
 
     def output_delta(self) -> Iterator[Line]:
-        loss, activation, output = self.objective.loss, self.architecture.activations[-1], self.steps[-1]
+        loss, output = self.objective.loss, self.steps[-1]
         y, y_hat, k = Symbol("y", "y"), self.a(self.last), self.architecture.n_outputs
         delta, value = Symbol(f"delta{self.last}", "δ", self.last), self.gradients.delta[-1]
-        if activation in loss.fused and formulas.knows_loss(loss):
-            equation, why = _fused(loss.name, y, y_hat, k, self.rows.y)
+        computed_as = None
+        if self.is_fused() and formulas.knows_loss(loss):
+            equation, computed_as, why = _fused(loss.name, y, y_hat, k, self.rows.y)
         else:
             dy_hat = Symbol("dy_hat", "y", mark="loss_gradient")
             slope = loss.slope(self.rows.y, output.a)
@@ -214,8 +226,9 @@ class _Tracer:
             equation = yield from self.through_activation(self.last, dy_hat)
             why = "The chain rule: how the loss of a row changes with z of the output layer."
         if self.rows.w is not None:
-            equation, why = hadamard(Symbol("w", "w"), equation), f"{why} Each row counts with its weight."
-        yield self.line("backward", delta, equation, value, why)
+            w, why = Symbol("w", "w"), f"{why} Each row counts with its weight."
+            equation, computed_as = hadamard(w, equation), computed_as and hadamard(w, computed_as)
+        yield self.line("backward", delta, equation, value, why, computed_as=computed_as)
 
     def through_activation(self, layer: int, d_a: Symbol) -> Generator[Line, None, Expression]:
         """The slope's line, where there is one; returns what d_a becomes on its way to z."""
@@ -310,14 +323,20 @@ def _memory(part: Callable[[Array], Array], before: State, after: State) -> dict
 # -- loss and penalties ----------------------------------------------------------------------------------
 
 
-def _fused(name: str, y: Expression, y_hat: Expression, k: int, targets: Array) -> tuple[Expression, str]:
-    """The delta of a pair of loss and output activation whose slope cancels."""
+def _fused(
+    name: str, y: Expression, y_hat: Expression, k: int, targets: Array
+) -> tuple[Expression, Expression | None, str]:
+    """The delta of a pair of loss and output activation whose slope cancels; also as it is for any y."""
     if name in ("mean_squared_error", "half_squared_error", "sum_squared_error"):
-        return formulas.LOSS_SLOPES[name](y, y_hat, k), "How the loss of a row changes with its prediction."
+        why = "How the loss of a row changes with its prediction."
+        return formulas.LOSS_SLOPES[name](y, y_hat, k), None, why
     why = "The slopes of loss and activation cancel: what is left is prediction minus target."
-    if name == "cross_entropy" and not np.array_equal(targets.sum(axis=1), np.ones(len(targets))):
-        return minus(hadamard(y_hat, Total(y, axis=1)), y), why
-    return minus(y_hat, y), why
+    if name != "cross_entropy":
+        return minus(y_hat, y), None, why
+    for_any_y = minus(hadamard(y_hat, Total(y, axis=1)), y)
+    if np.array_equal(targets.sum(axis=1), np.ones(len(targets))):
+        return minus(y_hat, y), for_any_y, why
+    return for_any_y, None, why
 
 
 def _penalty_symbol(penalty: Penalty) -> Symbol:
