@@ -23,8 +23,10 @@ from deltarule.explain.expressions import Expression, Symbol, Values
 from deltarule.explain.renderings import Detail, html_of, latex_of, markdown_of, text_of
 from deltarule.explain.trace import Line, trace
 from deltarule.explain.unit import Unit, unit_of
+from deltarule.explain.workbook import save_workbook
 from deltarule.network import Network
 from deltarule.preparation import objective_of, rows_for
+from deltarule.storage.atomic import PathLike
 
 AskedDetail: TypeAlias = Literal["auto", "scalar", "matrix", "summary"]
 
@@ -138,6 +140,25 @@ class Working:
     def to_html(self) -> str:
         """Return HTML with MathML, which browsers show without any script."""
         return html_of(self)
+
+    def to_xlsx(self, path: PathLike) -> None:
+        """Write a workbook whose cells are live formulas: change a weight, and the whole step follows.
+
+        Data, parameters and settings are yellow cells; every other number has its formula and its value.
+        An existing file is replaced; if that fails, it stays as it is. Needs the extra ``deltarule[xlsx]``.
+
+        Raises:
+            InputError: XlsxWriter is missing; the step has more than 10,000 numbers, a formula of more than
+                8192 characters, an overflow, or a function of your own; or the file cannot be written.
+
+        >>> import pathlib, tempfile
+        >>> net = Network([1, 1], activations=["identity"], seed=0)
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "step.xlsx"
+        >>> show_step(net, [[2.0]], [1.0]).to_xlsx(path)
+        >>> path.exists()
+        True
+        """
+        save_workbook(self, path)
 
     __str__ = to_text
     _repr_html_ = to_html
