@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from deltarule.explain.session import Session as Session, step_through as step_through
     from deltarule.explain.trace import Line as Line
     from deltarule.explain.unit import Unit as Unit
+    from deltarule.explain.verdicts import Check as Check, Slip as Slip, Verdict as Verdict
     from deltarule.explain.working import Working as Working, show_step as show_step
     from deltarule.inputs import one_hot as one_hot
     from deltarule.network import Network as Network, load as load
@@ -111,6 +112,7 @@ _HOME = {
     ),
     "deltarule.explain.trace": ("Line",),
     "deltarule.explain.unit": ("Unit",),
+    "deltarule.explain.verdicts": ("Check", "Slip", "Verdict"),
     "deltarule.explain.working": ("Working", "show_step"),
     "deltarule.explain.diagnosis": ("diagnose",),
     "deltarule.explain.findings": ("Diagnosis", "Finding", "Stability"),

@@ -19,11 +19,14 @@ from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
 from deltarule.errors import InputError, closest, message
 from deltarule.explain.exact import exact_trace
+from deltarule.explain.checking_answers import check_answers
 from deltarule.explain.expressions import Expression, Symbol, Values
+from deltarule.explain.recipe import Recipe, recipe_of
 from deltarule.explain.renderings import Detail, html_of, latex_of, markdown_of, text_of
 from deltarule.explain.trace import Line, trace
 from deltarule.explain.unit import Unit, unit_of
 from deltarule.explain.workbook import save_workbook
+from deltarule.explain.verdicts import Check
 from deltarule.network import Network
 from deltarule.preparation import objective_of, rows_for
 from deltarule.storage.atomic import PathLike
@@ -122,6 +125,35 @@ class Working:
         last = len(self.widths) - 1
         x = self.values["x"] if last == 1 else self.values[f"a{last - 1}"]
         return np.asarray(x[:, :, np.newaxis] * self.values[f"W{last}"])
+
+    def check(self, *, decimals: int | None = None, **answers: Any) -> Check:
+        """Return which numbers of a hand calculation are right, and for wrong ones the slip that gives them.
+
+        A number is right when it lies within half a unit of its last decimal. Slips are computed: the step
+        is worked out again with each of them, and those that give the number are named.
+
+        Arguments:
+            decimals: digits after the point that numbers which are no text are meant to have; None for those
+                that Python prints.
+            answers: numbers by the keys of their quantities, such as ``delta2=[["0.0030"]]``: text, numbers,
+                nested lists or arrays. ``step_W1`` is what the step adds to W of layer 1, ``step_b1`` to b.
+
+        Raises:
+            InputError: a key is unknown, a shape does not fit, or something is no number.
+
+        >>> net = Network([2, 1], activations=["identity"], bias=False)
+        >>> net.weights[0] = [[0.5], [-1.0]]
+        >>> working = show_step(net, [[2.0, 1.0]], [1.0])
+        >>> print(working.check(z1="0.00", delta1="-2", W1_after=["4.5", "1.0"]))
+        z⁽¹⁾: right
+        δ⁽¹⁾: right
+        new W⁽¹⁾: not right: the learning rate is forgotten in ΔW⁽¹⁾
+        """
+        return check_answers(self._recipe, answers, decimals)
+
+    @cached_property
+    def _recipe(self) -> Recipe:
+        return recipe_of(self.lines, self.values)
 
     # -- renderings ---------------------------------------------------------------------------------------
 
