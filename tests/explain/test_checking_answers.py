@@ -66,30 +66,31 @@ def slope(name: str, z: Any, slip: str) -> Any:
     return SLOPES_OF_Z[name](VALUES[name](z) if slip == "slope at a" else z)
 
 
-def student(task: Task, slip: str = "") -> dict[str, Any]:
-    """All numbers of the step; the slip is made wherever it can be made."""
-    found = forward(task, slip)
-    delta = output_delta(task, found, slip)
+def student(task: Task, slip: str = "", decimals: int = 30) -> dict[str, Any]:
+    """All numbers of the step, each rounded; the slip is made wherever it can be made."""
+    found = forward(task, slip, decimals)
+    delta = np.round(output_delta(task, found, slip), decimals)
     for layer in range(len(task.W), 0, -1):
         found[f"delta{layer}"] = delta
         x = found[f"a{layer - 1}"] if layer > 1 else task.X
         for letter, parameter in (("W", task.W[layer - 1]), ("b", task.b[layer - 1])):
             if parameter is not None:
-                g = gradient(task, x, delta, parameter, slip)
+                g = np.round(gradient(task, x, delta, parameter, slip), decimals)
                 found[f"d{letter}{layer}"] = g
-                found[f"{letter}{layer}_after"] = after(parameter, g, slip)
+                found[f"{letter}{layer}_after"] = np.round(after(parameter, g, slip), decimals)
         if layer > 1:
             W = found[f"W{layer}_after"] if slip == "updated too early" else task.W[layer - 1]
             d_a = delta @ (W if slip == "weights not transposed" and is_square(W) else W.T)
             delta = d_a * slope(task.activations[layer - 2], found[f"z{layer - 1}"], slip)
+            delta = np.round(delta, decimals)
     return found
 
 
-def forward(task: Task, slip: str) -> dict[str, Any]:
+def forward(task: Task, slip: str, decimals: int) -> dict[str, Any]:
     found, x = {}, task.X
     for layer, (W, b, name) in enumerate(zip(task.W, task.b, task.activations, strict=True), start=1):
-        z = x @ W + (0.0 if b is None or slip == "bias forgotten" else b)
-        x = z if slip == "activation forgotten" else VALUES[name](z)
+        z = np.round(x @ W + (0.0 if b is None or slip == "bias forgotten" else b), decimals)
+        x = np.round(z if slip == "activation forgotten" else VALUES[name](z), decimals)
         found |= {f"z{layer}": z, f"a{layer}": x}
     return found
 
@@ -174,6 +175,17 @@ def test_no_right_answer_is_called_wrong(chunk: int) -> None:
         rounded = {key: written(value, int(rng.integers(0, 10))) for key, value in exact.items()}
         check = working.check(**(rounded if case % 2 else exact))
         assert {verdict.status for verdict in check.verdicts} == {"right"}, check
+
+
+@pytest.mark.parametrize("decimals", [2, 3, 4, 5])
+def test_who_rounds_at_each_step_is_not_called_wrong(decimals: int) -> None:
+    rng, seen = np.random.default_rng([decimals, 3]), Counter[str]()
+    for _ in range(40):
+        task, working = random_task(rng)
+        rounded = student(task, decimals=decimals)
+        check = working.check(**{key: written(value, decimals) for key, value in rounded.items()})
+        seen.update(verdict.status for verdict in check.verdicts)
+    assert set(seen) == {"right", "rounded"}
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))

@@ -15,7 +15,7 @@ from deltarule.errors import InputError, did_you_mean, message
 from deltarule.explain.answer_conventions import Convention, conventions
 from deltarule.explain.answers import Answer, answer_of, turned
 from deltarule.explain.recipe import Recipe, Rerun
-from deltarule.explain.slips import Candidate, candidates
+from deltarule.explain.slips import Candidate, candidates, slopes_of_z
 from deltarule.explain.text import TextWriter
 from deltarule.explain.verdicts import Check, Slip, Status, Verdict, entry_verdicts
 from deltarule.explain.writing import Page
@@ -110,10 +110,16 @@ class _Reading:
         return Recipe(self.recipe.lines, Rerun(self.recipe, {}, pins))
 
     @cached_property
+    def spellings(self) -> tuple[Recipe, Recipe]:
+        """The step with its slopes as they are, and written in z: with rounded numbers they differ."""
+        return self.recipe, self.recipe.rewritten(slopes_of_z(self.recipe))
+
+    @cached_property
     def roundings(self) -> list[Rerun]:
         """The step where numbers are rounded as soon as they are computed, in several ways."""
         return [
-            Rerun(self.recipe, {}, finish=partial(_rounded, self.recipe, decimals, everything))
+            Rerun(recipe, {}, finish=partial(_rounded, recipe, decimals, everything))
+            for recipe in self.spellings
             for decimals in ROUNDINGS
             for everything in (True, False)
         ]
@@ -187,7 +193,8 @@ class _Marking:
         before = self.own.recipe.before(key) & frozenset(self.verdicts)
         found = [rerun.fresh(key) for rerun in self.own.roundings]
         if before and all(self.verdicts[each].ok for each in before):
-            found.append(self.own.pinned(before).values[key])
+            pins = {each: self.own.answers[each].value for each in before}
+            found += [Rerun(recipe, {}, pins)[key] for recipe in self.own.spellings]
         return any(self.own.fits(key, value).all() for value in found)
 
     def slips(self, key: str, readings: list[_Reading]) -> tuple[Slip, ...]:

@@ -210,6 +210,16 @@ def _unit(line: Line, recipe: Recipe) -> tuple[Symbol, str, Expression]:
     return recipe.lines[key].symbol, f"z{layer}", recipe.lines[key].equation
 
 
+def slopes_of_z(recipe: Recipe) -> dict[str, Expression]:
+    """The slopes that are written in a, written in z: the same, but not from a rounded a."""
+    found = {}
+    for key, line in recipe.lines.items():
+        if line.symbol.mark == "slope":
+            a, _, activation = _unit(line, recipe)
+            found[key] = put(line.equation, a.key, activation)
+    return found
+
+
 def _without_slope(line: Line, recipe: Recipe) -> Expression | None:
     return leave_out(line.equation, f"slope{line.layer}") if line.key.startswith("delta") else None
 
