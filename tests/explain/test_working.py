@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -70,7 +71,9 @@ def test_equations_of_every_hidden_activation(activation: Any) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-@pytest.mark.parametrize("penalty", [None, dr.L2(0.1), (dr.L1(0.2, biases=True), dr.L2(0.1))], ids=repr)
+@pytest.mark.parametrize(
+    "penalty", [None, dr.L2(0.1), (dr.L1(0.2, biases=True), dr.L2(0.1), dr.L2(0.3))], ids=repr
+)
 @pytest.mark.parametrize("bias", [True, False])
 def test_the_step_is_the_one_that_training_takes(optimizer: Any, penalty: Any, bias: bool) -> None:
     net = small(bias=bias)
@@ -146,7 +149,13 @@ def test_the_toy_step_in_fractions() -> None:
     assert "-64/15" in str(working)
     assert r"-\frac{64}{15}" in working.to_latex()
     ElementTree.fromstring(working.to_html().replace("&nbsp;", " "))
-    assert "= 4·(-64/15)" not in str(toy_step(detail="scalar"))
+    assert working.rounded["dW1"].value.dtype == np.float64
+    assert working.check(dW1=["-6", "-4.267"], db1="-3.2").ok
+
+
+def test_the_workbook_of_a_step_in_fractions(tmp_path: Path) -> None:
+    toy_step().to_xlsx(tmp_path / "step.xlsx")
+    assert (tmp_path / "step.xlsx").stat().st_size > 1_000
 
 
 @pytest.mark.parametrize("penalty", [None, (dr.L1(0.5), dr.L2(0.25, biases=True))], ids=repr)

@@ -5,14 +5,14 @@ The values are those of core, to the last bit; the equations are expressions ove
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from deltarule.core.activations import PullBack
+from deltarule.core.activations import IDENTITY, SOFTMAX, PullBack
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
 from deltarule.core.equations import Gradients, Step
@@ -174,12 +174,12 @@ class _Tracer:
         counted: Expression = ell if self.rows.w is None else hadamard(Symbol("w", "w"), ell)
         total = counted if len(self.rows.X) == 1 else Total(counted, axis=0)
         terms, why = [self.averaged(total)], "The objective: what the step makes smaller"
-        for penalty in self.objective.penalties:
-            yield self.penalty_line(penalty)
-            terms.append(_penalty_symbol(penalty))
+        for tag, penalty in _tagged(self.objective.penalties):
+            yield self.penalty_line(tag, penalty)
+            terms.append(_penalty_symbol(tag))
         yield self.line("objective", Symbol("J", "J"), total_of(terms), self.gradients.objective, f"{why}.")
 
-    def penalty_line(self, penalty: Penalty) -> Line:
+    def penalty_line(self, tag: str, penalty: Penalty) -> Line:
         parts = [
             Symbol(f"{letter}{layer}", letter, layer)
             for layer in range(1, self.last + 1)
@@ -190,11 +190,11 @@ class _Tracer:
         value = sum(penalty.value(self.values[part.key]) for part in parts)
         equation = total_of(sizes)
         if isinstance(penalty, L1 | L2):
-            equation = times(_strength(penalty, self.values), equation)
+            equation = times(_strength(tag, penalty, self.values), equation)
         if isinstance(penalty, L2):
             equation = Quotient(equation, Number(2.0))
         why = f"The penalty {penalty.name}: it keeps the parameters small."
-        return self.line("objective", _penalty_symbol(penalty), equation, value, why)
+        return self.line("objective", _penalty_symbol(tag), equation, value, why)
 
     # -- backward -----------------------------------------------------------------------------------------
 
@@ -234,10 +234,10 @@ class _Tracer:
         """The slope's line, where there is one; returns what d_a becomes on its way to z."""
         activation, step = self.architecture.activations[layer - 1], self.steps[layer - 1]
         z, a = Symbol(f"z{layer}", "z", layer), self.a(layer)
-        if activation.name == "identity":
+        if activation is IDENTITY:
             return d_a
         if activation.slope is None:
-            if activation.name != "softmax":
+            if activation is not SOFTMAX:
                 return Apply(
                     f"{activation.name}ᵀ", d_a, partial(cast(PullBack, activation.pull_back), step.z, step.a)
                 )
@@ -279,8 +279,8 @@ class _Tracer:
     def gradient_line(self, letter: str, layer: int, mean: Expression, value: Array, why: str) -> Line:
         parameter = Symbol(f"{letter}{layer}", letter, layer)
         slopes = [
-            _penalty_slope(penalty, parameter, self.values)
-            for penalty in self.objective.penalties
+            _penalty_slope(tag, penalty, parameter, self.values)
+            for tag, penalty in _tagged(self.objective.penalties)
             if letter == "W" or penalty.biases
         ]
         symbol = Symbol(f"d{letter}{layer}", letter, layer, mark="gradient")
@@ -339,13 +339,21 @@ def _fused(
     return for_any_y, None, why
 
 
-def _penalty_symbol(penalty: Penalty) -> Symbol:
-    return Symbol(f"penalty_{penalty.name}", "Ω")
+def _tagged(penalties: Sequence[Penalty]) -> list[tuple[str, Penalty]]:
+    """Each with its name, and a number where another one before it has the same."""
+    names = [penalty.name for penalty in penalties]
+    before = [names[:place].count(name) for place, name in enumerate(names)]
+    tags = [f"{name}_{count + 1}" if count else name for name, count in zip(names, before, strict=True)]
+    return list(zip(tags, penalties, strict=True))
 
 
-def _strength(penalty: Penalty, values: dict[str, Any]) -> Expression:
+def _penalty_symbol(tag: str) -> Symbol:
+    return Symbol(f"penalty_{tag}", "Ω")
+
+
+def _strength(tag: str, penalty: Penalty, values: dict[str, Any]) -> Expression:
     """λ of a penalty that has one."""
-    symbol = Symbol(f"lambda_{penalty.name}", "λ")
+    symbol = Symbol(f"lambda_{tag}", "λ")
     values[symbol.key] = getattr(penalty, "strength", 1.0)
     return symbol
 
@@ -359,9 +367,9 @@ def _size(penalty: Penalty, parameter: Symbol) -> Expression:
     return Apply(penalty.name, parameter, penalty.value)
 
 
-def _penalty_slope(penalty: Penalty, parameter: Symbol, values: dict[str, Any]) -> Expression:
+def _penalty_slope(tag: str, penalty: Penalty, parameter: Symbol, values: dict[str, Any]) -> Expression:
     if isinstance(penalty, L2):
-        return times(_strength(penalty, values), parameter)
+        return times(_strength(tag, penalty, values), parameter)
     if isinstance(penalty, L1):
-        return times(_strength(penalty, values), Apply("sign", parameter))
+        return times(_strength(tag, penalty, values), Apply("sign", parameter))
     return Apply(f"{penalty.name}′", parameter, penalty.slope)

@@ -18,15 +18,15 @@ from deltarule.core.penalties import Penalty
 from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
 from deltarule.errors import InputError, closest, message
-from deltarule.explain.exact import exact_trace
 from deltarule.explain.checking_answers import check_answers
+from deltarule.explain.exact import exact_trace
 from deltarule.explain.expressions import Expression, Symbol, Values
 from deltarule.explain.recipe import Recipe, recipe_of
 from deltarule.explain.renderings import Detail, html_of, latex_of, markdown_of, text_of
 from deltarule.explain.trace import Line, trace
 from deltarule.explain.unit import Unit, unit_of
-from deltarule.explain.workbook import save_workbook
 from deltarule.explain.verdicts import Check
+from deltarule.explain.workbook import save_workbook
 from deltarule.network import Network
 from deltarule.preparation import objective_of, rows_for
 from deltarule.storage.atomic import PathLike
@@ -50,14 +50,21 @@ class Working:
         values: the array or number that each symbol stands for, by key.
         detail: "scalar", "matrix" or "summary".
         decimals: digits after the point; None for six significant ones.
+        rounded: the same step in floating point, where this one is in fractions; else itself.
     """
 
     def __init__(
-        self, lines: Sequence[Line], values: Values, detail: Detail, decimals: int | None = None
+        self,
+        lines: Sequence[Line],
+        values: Values,
+        detail: Detail,
+        decimals: int | None = None,
+        rounded: Working | None = None,
     ) -> None:
         self.lines, self.values = tuple(lines), values
         self.detail: Detail = detail
         self.decimals = decimals
+        self.rounded = self if rounded is None else rounded
 
     @cached_property
     def _by_key(self) -> dict[str, Line]:
@@ -153,7 +160,7 @@ class Working:
 
     @cached_property
     def _recipe(self) -> Recipe:
-        return recipe_of(self.lines, self.values)
+        return recipe_of(self.rounded.lines, self.rounded.values)
 
     # -- renderings ---------------------------------------------------------------------------------------
 
@@ -190,7 +197,7 @@ class Working:
         >>> path.exists()
         True
         """
-        save_workbook(self, path)
+        save_workbook(self.rounded, path)
 
     __str__ = to_text
     _repr_html_ = to_html
@@ -265,10 +272,11 @@ def working_of(
     if decimals is not None:
         require_integer("decimals", decimals, 0, 17)
     lines, values = trace(job, state)
-    if require_flag("exact", exact):
-        lines, values = exact_trace(lines, values)
     chosen: Detail = _detail(state.theta.size, lines, len(job.rows.X)) if detail == "auto" else detail
-    return Working(lines, values, chosen, decimals)
+    rounded = Working(lines, values, chosen, decimals)
+    if not require_flag("exact", exact):
+        return rounded
+    return Working(*exact_trace(lines, values), chosen, decimals, rounded)
 
 
 def _detail(parameters: int, lines: Sequence[Line], rows: int) -> Detail:
