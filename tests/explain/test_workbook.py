@@ -14,20 +14,13 @@ import formulas
 import numpy as np
 import pytest
 from openpyxl import load_workbook
+from xlsxwriter.utility import xl_rowcol_to_cell
 
 import deltarule as dr
 from deltarule.core.losses import LOSSES
 from deltarule.explain import expressions
 from deltarule.explain.expressions import Negative, Number, Power, Product, Quotient, Sum, Symbol
-from deltarule.explain.spreadsheet import (
-    FIRST_COLUMN,
-    FUNCTIONS,
-    MOST_FORMULAS,
-    Block,
-    address,
-    blocks,
-    formula,
-)
+from deltarule.explain.spreadsheet import FIRST_COLUMN, FUNCTIONS, MOST_FORMULAS, Block, blocks, formula
 from deltarule.explain.workbook import SHEET
 from tests.core.support import ACTIVATION_RECORDS, PAIRS, targets
 
@@ -60,7 +53,9 @@ def working_of(problem: Problem) -> dr.Working:
 def cells(block: Block) -> list[tuple[str, float]]:
     """Every address of a block with its number."""
     rows = enumerate(block.numbers.tolist())
-    return [(address(block.row + i, FIRST_COLUMN + j), v) for i, row in rows for j, v in enumerate(row)]
+    return [
+        (xl_rowcol_to_cell(block.row + i, FIRST_COLUMN + j), v) for i, row in rows for j, v in enumerate(row)
+    ]
 
 
 def computed(working: dr.Working) -> dict[str, float]:

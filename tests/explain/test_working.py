@@ -13,7 +13,7 @@ import pytest
 import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.losses import LOSSES
-from deltarule.explain.formulas import LOSS_SLOPES, LOSS_VALUES, SLOPES, VALUES
+from deltarule.explain.formulas import LOSS_SLOPES, LOSS_VALUES, PULL_BACKS, SLOPES, VALUES
 from tests.core.support import each_activation, each_pair, targets
 
 OPTIMIZERS = [
@@ -49,7 +49,7 @@ def assert_equations_hold(working: dr.Working) -> None:
 
 def test_every_record_has_a_formula() -> None:
     assert set(VALUES) == set(ACTIVATIONS)
-    assert set(SLOPES) == set(VALUES) - {"softmax"}
+    assert {*SLOPES, *PULL_BACKS} == set(VALUES)
     assert set(LOSS_VALUES) == set(LOSS_SLOPES) == set(LOSSES)
 
 

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
-from deltarule.explain.expressions import Expression, Negative, Number, Product, Quotient, Sum, Symbol
+from deltarule.explain.expressions import (
+    Expression,
+    Negative,
+    Number,
+    Product,
+    Quotient,
+    Sum,
+    Symbol,
+    total_of,
+)
 from deltarule.explain.recipe import Recipe
 from deltarule.explain.slips import (
     averages_outputs,
@@ -117,10 +126,8 @@ def _averaged(recipe: Recipe) -> Equations:
     found: dict[str, Expression] = {}
     for key, line in recipe.lines.items():
         if key == "J" or line.symbol.mark == "gradient":
-            has_penalty = isinstance(line.equation, Sum)
-            mean, *penalties = line.equation.terms if has_penalty else (line.equation,)  # type: ignore[attr-defined]
-            mean = Quotient(mean, Symbol("N", "N"))
-            found[key] = Sum((mean, *penalties)) if penalties else mean
+            total, *penalties = line.equation.terms if isinstance(line.equation, Sum) else [line.equation]
+            found[key] = total_of([Quotient(total, Symbol("N", "N")), *penalties])
     return found
 
 

@@ -6,7 +6,7 @@ Every rendering, the spreadsheet and the answer check read the same tree; nothin
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -217,6 +217,20 @@ class Total(Expression):
         count = np.atleast_2d(self.of.evaluate(values)).shape[self.axis]
         ats = [(m, column) if self.axis == 0 else (row, m) for m in range(count)]
         return total_of([self.of.entry(each, values) for each in ats])
+
+
+def nodes_of(expression: Expression) -> Iterator[Expression]:
+    """Return the expression and all that it is made of."""
+    yield expression
+    for part in vars(expression).values():
+        for each in part if isinstance(part, tuple) else (part,):
+            if isinstance(each, Expression):
+                yield from nodes_of(each)
+
+
+def is_opaque(expression: Expression) -> bool:
+    """Say whether only a function of the caller's own knows the value; it wants whole arrays."""
+    return isinstance(expression, Apply) and expression.function is not None
 
 
 def total_of(terms: Sequence[Expression]) -> Expression:

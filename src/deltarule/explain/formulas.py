@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import pi
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from deltarule.core.activations import ACTIVATIONS, LEAK, SELU_ALPHA, SELU_SCALE, Activation
 from deltarule.core.losses import HUBER_THRESHOLD, LOSSES, Loss
@@ -125,6 +125,12 @@ SLOPES: Mapping[str, SlopeFormula] = {
 }
 
 
+PULL_BACKS: Mapping[str, SlopeFormula] = {
+    "softmax": lambda a, d_a: hadamard(a, minus(d_a, Total(hadamard(a, d_a), axis=1))),
+}
+"""∂ℓ/∂z from a and ∂ℓ/∂a, where there is no elementwise slope."""
+
+
 def activation_formula(activation: Activation, z: Expression) -> Expression:
     """φ(z)."""
     if ACTIVATIONS.get(activation.name) is activation and activation.name in VALUES:
@@ -140,6 +146,15 @@ def slope_formula(activation: Activation, z: Expression, a: Expression) -> Expre
     if slope is None:
         raise TypeError(f"{activation.name} has no elementwise slope")
     return Apply(f"{activation.name}′", z, lambda values: slope(values, activation.value(values)))
+
+
+def pull_back_formula(
+    activation: Activation, a: Expression, d_a: Expression, pull_back: Callable[[Any], Any]
+) -> Expression:
+    """∂ℓ/∂z of an activation whose outputs depend on several z; ``pull_back`` computes it from d_a."""
+    if ACTIVATIONS.get(activation.name) is activation and activation.name in PULL_BACKS:
+        return PULL_BACKS[activation.name](a, d_a)
+    return Apply(f"{activation.name}ᵀ", d_a, pull_back)
 
 
 # -- losses ----------------------------------------------------------------------------------------------

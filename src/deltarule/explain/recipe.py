@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from deltarule.core.arrays import Array
-from deltarule.explain.expressions import Apply, Expression, Sum, Symbol, Values
+from deltarule.explain.expressions import Expression, Sum, Symbol, Values, is_opaque
 from deltarule.explain.rewriting import keys_of, leave_out
 from deltarule.explain.trace import Line
 
@@ -107,7 +107,7 @@ def recipe_of(lines: Iterable[Line], values: Values) -> Recipe:
     known = dict(values)
     for line in lines:
         parameter = line.key.removesuffix("_after")
-        if line.symbol.mark != "new" or _is_opaque(line.equation):
+        if line.symbol.mark != "new" or is_opaque(line.equation):
             found[line.key] = line
             continue
         step = Symbol(f"step_{parameter}", f"Δ{line.symbol.letter}", line.layer)
@@ -121,8 +121,3 @@ def recipe_of(lines: Iterable[Line], values: Values) -> Recipe:
         start = Symbol(parameter, line.symbol.letter, line.layer)
         found[line.key] = replace(line, equation=Sum((start, step)))
     return Recipe(found, known)
-
-
-def _is_opaque(equation: Expression) -> bool:
-    """Say whether only a function of the caller's own knows the value."""
-    return isinstance(equation, Apply) and equation.function is not None

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 from deltarule.core.arrays import Array
-from deltarule.explain.expressions import Apply, Expression, Symbol, Values
+from deltarule.explain.expressions import Expression, Symbol, Values, is_opaque
 from deltarule.explain.latex import LatexWriter
 from deltarule.explain.mathml import MathWriter
 from deltarule.explain.text import TextWriter
@@ -58,8 +58,8 @@ def equations(working: Shown, line: Line, writer: Writer) -> list[Equation]:
     whole = Equation(page.symbol(line.symbol), [page.write(line.equation)])
     if working.detail == "summary":
         return [whole]
-    if working.detail == "matrix" or _is_opaque(line.equation):
-        put_in = [] if _is_opaque(line.equation) else [numbers.write(line.equation)]
+    if working.detail == "matrix" or is_opaque(line.equation):
+        put_in = [] if is_opaque(line.equation) else [numbers.write(line.equation)]
         rights = [*whole.rights, *put_in, _value(page, line.value)]
         return [Equation(whole.left, _different(rights))]
     found = []
@@ -67,11 +67,6 @@ def equations(working: Shown, line: Line, writer: Writer) -> list[Equation]:
         rights = [page.write(expression), numbers.write(expression), page.number(value)]
         found.append(Equation(page.symbol(symbol), _different(rights)))
     return found
-
-
-def _is_opaque(expression: Expression) -> bool:
-    """Say whether only a function of the caller's own knows the value; it wants whole arrays."""
-    return isinstance(expression, Apply) and expression.function is not None
 
 
 def _value(page: Page, value: Any) -> str:

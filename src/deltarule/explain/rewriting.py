@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from deltarule.explain.expressions import Expression, Negative, Product, Sum, Symbol, total_of
+from deltarule.explain.expressions import Expression, Negative, Product, Sum, Symbol, nodes_of, total_of
 
 Change: TypeAlias = Callable[[Expression], Expression | None]
 """What takes the place of a node; None keeps the node and looks inside it."""
@@ -17,8 +16,8 @@ def rewrite(expression: Expression, change: Change) -> Expression:
     new = change(expression)
     if new is not None:
         return new
-    parts = {name: part for name, part in _parts(expression) if isinstance(part, Expression | tuple)}
-    return replace(expression, **{name: _rewritten(part, change) for name, part in parts.items()})  # type: ignore[type-var]
+    parts = {name: _rewritten(part, change) for name, part in vars(expression).items()}
+    return type(expression)(**parts)
 
 
 def _rewritten(part: Any, change: Change) -> Any:
@@ -27,20 +26,9 @@ def _rewritten(part: Any, change: Change) -> Any:
     return rewrite(part, change) if isinstance(part, Expression) else part
 
 
-def _parts(expression: Expression) -> Iterator[tuple[str, Any]]:
-    return ((field.name, getattr(expression, field.name)) for field in fields(expression))  # type: ignore[arg-type]
-
-
 def keys_of(expression: Expression) -> set[str]:
     """Return the keys of all quantities that an equation reads."""
-    if isinstance(expression, Symbol):
-        return {expression.key}
-    found: set[str] = set()
-    for _, part in _parts(expression):
-        for each in part if isinstance(part, tuple) else (part,):
-            if isinstance(each, Expression):
-                found |= keys_of(each)
-    return found
+    return {node.key for node in nodes_of(expression) if isinstance(node, Symbol)}
 
 
 def put(expression: Expression, key: str, new: Expression) -> Expression:

@@ -255,8 +255,8 @@ def _product_transposed(line: Line, recipe: Recipe) -> Expression | None:
 
 def _weights_not_transposed(line: Line, recipe: Recipe) -> Expression | None:
     match line.equation:
-        case MatMul(delta, Transpose(Symbol(key, "W"))) if len(set(np.shape(recipe.values[key]))) == 1:
-            return MatMul(delta, line.equation.right.of)  # type: ignore[attr-defined]
+        case MatMul(delta, Transpose(Symbol(key, "W") as W)) if len(set(np.shape(recipe.values[key]))) == 1:
+            return MatMul(delta, W)
     return None
 
 

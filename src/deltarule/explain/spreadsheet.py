@@ -5,7 +5,7 @@ How the sheet looks, and the file, are in workbook.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -24,6 +24,7 @@ from deltarule.explain.expressions import (
     Sum,
     Symbol,
     Values,
+    nodes_of,
 )
 from deltarule.explain.renderings import PARTS, Shown
 from deltarule.explain.text import TextWriter
@@ -80,7 +81,9 @@ class Block:
     def cell(self, place: tuple[int, ...]) -> str:
         """The address of an entry."""
         row, column = (0, 0, *place)[-2:]
-        return address(self.row + row, FIRST_COLUMN + column)
+        from xlsxwriter.utility import xl_rowcol_to_cell
+
+        return str(xl_rowcol_to_cell(self.row + row, FIRST_COLUMN + column))
 
 
 # -- formulas --------------------------------------------------------------------------------------------
@@ -144,19 +147,6 @@ def _term(term: Expression, cell: Cell) -> str:
     if isinstance(term, Negative):
         return "-" + formula(term.of, cell, PRODUCT)
     return "+" + formula(term, cell, PRODUCT)
-
-
-def address(row: int, column: int) -> str:
-    """Return the address of a cell, both from 0.
-
-    >>> address(0, 0), address(9, 27)
-    ('A1', 'AB10')
-    """
-    letters, column = "", column + 1
-    while column:
-        column, letter = divmod(column - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return f"{letters}{row + 1}"
 
 
 # -- blocks ----------------------------------------------------------------------------------------------
@@ -229,7 +219,7 @@ def _computed(line: Line, rows: int) -> Block:
 def _given(working: Shown) -> list[Block]:
     """What the equations use and no line computes."""
     computed = {line.key for line in working.lines}
-    nodes = [node for line in working.lines for node in _nodes(_live(line))]
+    nodes = [node for line in working.lines for node in nodes_of(_live(line))]
     used = {node.key: node for node in nodes if isinstance(node, Symbol) and node.key not in computed}
     ranks = {stem: rank for rank, stem in enumerate(GIVEN)} | {"b": list(GIVEN).index("W")}
     in_order = sorted(used.values(), key=lambda symbol: (ranks[_stem(symbol)], symbol.layer or 0))
@@ -247,15 +237,6 @@ def _given_block(symbol: Symbol, working: Shown) -> Block:
 def _stem(symbol: Symbol) -> str:
     """The beginning of a key, as GIVEN has it."""
     return symbol.letter if symbol.letter in ("W", "b") else symbol.key.split("_")[0].rstrip("0123456789")
-
-
-def _nodes(expression: Expression) -> Iterator[Expression]:
-    """The expression and all that it is made of."""
-    yield expression
-    for part in vars(expression).values():
-        for each in part if isinstance(part, tuple) else (part,):
-            if isinstance(each, Expression):
-                yield from _nodes(each)
 
 
 def _live(line: Line) -> Expression:
@@ -302,7 +283,7 @@ def _short_enough(line: Line, text: str) -> str:
 
 
 def _require_known(line: Line) -> None:
-    for node in _nodes(_live(line)):
+    for node in nodes_of(_live(line)):
         if isinstance(node, Apply) and node.function is not None:
             raise InputError(
                 message(

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from deltarule.core.activations import IDENTITY, SOFTMAX, PullBack
+from deltarule.core.activations import PullBack
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
 from deltarule.core.equations import Gradients, Step
@@ -234,16 +234,13 @@ class _Tracer:
         """The slope's line, where there is one; returns what d_a becomes on its way to z."""
         activation, step = self.architecture.activations[layer - 1], self.steps[layer - 1]
         z, a = Symbol(f"z{layer}", "z", layer), self.a(layer)
-        if activation is IDENTITY:
-            return d_a
         if activation.slope is None:
-            if activation is not SOFTMAX:
-                return Apply(
-                    f"{activation.name}ᵀ", d_a, partial(cast(PullBack, activation.pull_back), step.z, step.a)
-                )
-            return hadamard(a, minus(d_a, Total(hadamard(a, d_a), axis=1)))
+            pull_back = partial(cast(PullBack, activation.pull_back), step.z, step.a)
+            return formulas.pull_back_formula(activation, a, d_a, pull_back)
         slope = Symbol(f"slope{layer}", "φ", layer, mark="slope")
         equation = formulas.slope_formula(activation, z, a)
+        if equation == formulas.ONE:
+            return d_a
         why = f"The slope of {activation.name} at each z of layer {layer}: how steeply the unit answers."
         yield self.line("backward", slope, equation, activation.slope(step.z, step.a), why)
         return hadamard(d_a, slope)

@@ -17,7 +17,7 @@ from deltarule.core.optimizers import Optimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
-from deltarule.errors import InputError, closest, message
+from deltarule.errors import InputError, did_you_mean, message
 from deltarule.explain.checking_answers import check_answers
 from deltarule.explain.exact import exact_trace
 from deltarule.explain.expressions import Expression, Symbol, Values
@@ -73,13 +73,12 @@ class Working:
     def __getitem__(self, key: str) -> Line:
         if key in self._by_key:
             return self._by_key[key]
-        similar = closest(key, self._by_key)
         raise InputError(
             message(
                 "A working is asked for a quantity by its key",
                 found=repr(key),
                 allowed=", ".join(self._by_key),
-                hint=f"Did you mean {similar!r}?" if similar else "",
+                hint=did_you_mean(key, self._by_key),
             )
         )
 

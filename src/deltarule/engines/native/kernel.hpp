@@ -82,7 +82,7 @@ template <class T, class F> inline void with_vectors(int columns, F f) {
     else f(std::integral_constant<int, 3>{});
 }
 
-// The operand x of both z = x W and dW = x' delta: values in panels ...
+// The scalar operand of x W: values in panels ...
 template <class T> struct FromValues {
     const Values<T>& x;
     struct Block {
