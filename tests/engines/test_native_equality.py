@@ -298,6 +298,33 @@ def test_a_rate_for_each_layer(optimizer: Any, inner: Any, instruction_set: str)
     np.testing.assert_array_equal(found[still.W], at.theta[still.W])
 
 
+ONE_BY_ONE: tuple[Optimizer, ...] = (
+    SGD(0.05),
+    SGD(0.02, momentum=0.9),
+    SGD(0.02, momentum=0.9, nesterov=True),
+    Adam(0.01),
+    Adam(0.01, epsilon_form="before_bias_correction"),
+)
+
+
+@pytest.mark.parametrize("optimizer", ONE_BY_ONE, ids=repr)
+@pytest.mark.parametrize("widths", [(3, 4, 2), (3, 40, 2), (270, 17, 3), (21, 9)], ids=str)
+@pytest.mark.parametrize("penalties", [(), (L1(1e-3), L2(1e-2))], ids=["plain", "penalized"])
+def test_steps_of_one_row(optimizer: Any, widths: Any, penalties: Any) -> None:
+    """There the first layer's weights are updated later than the others; some rows have no weight."""
+    activations = [ACTIVATIONS["tanh"]] * (len(widths) - 2) + [ACTIVATIONS["sigmoid"]]
+    at = case(LOSSES["poisson"], activations, widths, 40, weighted=True, penalties=penalties)
+    for epochs in (1, 3):
+        expected, found = (
+            run(engine, at.job(optimizer, BatchPlan(40, 1), record_steps=True), at.theta, epochs)
+            for engine in (REFERENCE, NativeEngine())
+        )
+        np.testing.assert_allclose(found.state.theta, expected.state.theta, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(found.sums[-1].step_losses, expected.sums[-1].step_losses, rtol=1e-9)
+        for name, values in expected.state.optimizer.items():
+            np.testing.assert_allclose(found.state.optimizer[name], values, rtol=1e-9, atol=1e-12)
+
+
 # -- a hundred steps --------------------------------------------------------------------------------------
 
 CHAOTIC = 1e-3  # where rounding alone moves the reference that far, a bound would say nothing

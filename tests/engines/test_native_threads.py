@@ -31,6 +31,7 @@ SHAPES: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
 PLANS: dict[str, dict[str, Any]] = {
     "full": {},
     "mini-batches": {"batch_size": 70},
+    "one by one": {"batch_size": 1},
     "small": {"batch_size": 5, "remainder": "merge"},
     "own": {"own": lambda epoch: [np.arange(epoch % 3, 190, 2), np.arange(0), np.arange(100)]},
 }
@@ -85,7 +86,7 @@ def test_rows_that_are_taken_span_by_span(shape: str, n: int, instruction_set: s
 @each_shape
 @each_plan
 @pytest.mark.parametrize(
-    "optimizer", [SGD(0.01), SGD(0.01, momentum=0.9, nesterov=True), Adam(0.01)], ids=repr
+    "optimizer", [SGD(0.01), SGD(0.001, momentum=0.9, nesterov=True), Adam(0.01)], ids=repr
 )
 @each_instruction_set
 def test_epochs_in_one_call_or_one_by_one(

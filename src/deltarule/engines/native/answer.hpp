@@ -82,7 +82,8 @@ template <class T> inline void answer_many(Question<T>& question) {
         for (std::ptrdiff_t c; (c = chunks.take()) * chunk_rows < n;) {
             const std::ptrdiff_t begin = c * chunk_rows, count = std::min(chunk_rows, n - begin);
             const auto row = [&](std::ptrdiff_t r) { return begin + r - first; };
-            forward.forward(row, first, count, ahead);
+            forward.locate(row, first, count);
+            forward.forward(first, count, ahead);
             if (question.y_hat)
                 forward.predictions(row, first, count, question.y_hat + begin * question.net.outputs());
             else {

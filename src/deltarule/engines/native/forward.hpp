@@ -25,6 +25,10 @@ class Prefetch {
     void spread(std::ptrdiff_t times) {
         each = count * (bytes / 64 + 1) / std::max<std::ptrdiff_t>(1, times) + 1;
     }
+    // The first of them, or where there is none, another.
+    template <class T> const T* first(const T* other) const {
+        return count ? reinterpret_cast<const T*>(rows[0]) : other;
+    }
     void some() {
         for (std::size_t line = 0; line < each && done < count; ++line) {
             __builtin_prefetch(rows[done] + offset, 0, 2);
@@ -75,13 +79,17 @@ template <class T> class Forward {
         }
     }
 
-    // Rows first ... first + count of the span whose r-th row is row(r): up to z of the output layer.
-    template <class F> void forward(F row, std::ptrdiff_t first, std::ptrdiff_t count, Prefetch& ahead) {
+    // Rows first ... first + count of the span whose r-th row is row(r): where they are.
+    template <class F> void locate(F row, std::ptrdiff_t first, std::ptrdiff_t count) {
         for (std::ptrdiff_t r = first; r < first + round_up(count, row_multiple); ++r)
             x[r] = rows.X + row(std::min(r, first + count - 1)) * net.inputs();
+    }
+
+    // ... and, once located, from layer `from` on up to z of the output layer.
+    void forward(std::ptrdiff_t first, std::ptrdiff_t count, Prefetch& ahead, int from = 0) {
         ahead.spread(panels[1].count() * panels[0].count() * count / block_rows<T, 3>);
         const auto some = [&] { ahead.some(); };
-        for (int l = 0; l < net.layers(); ++l)
+        for (int l = from; l < net.layers(); ++l)
             for (int p = 0; p < panels[l + 1].count(); ++p) {
                 const auto product = [&](const auto& from) {
                     multiply<T>(from, W[l], memory.data(), p, *values[l + 1], first, first + count);
@@ -90,6 +98,15 @@ template <class T> class Forward {
                 else product(FromValues<T>{*values[l]});
                 activate_panel(l, p, first, count);
             }
+    }
+
+    // From the sums of panel p to z and a of layer l.
+    void activate_panel(int l, int p, std::ptrdiff_t first, std::ptrdiff_t count) {
+        const Activation activation = net.activations[l];
+        const bool output = l + 1 == net.layers(), softmax = activation == Activation::softmax;
+        if (output || softmax) add_bias(l, p, first, count, Identity<T>{});
+        else with_activation<T>(activation, [&](auto phi) { add_bias(l, p, first, count, phi); });
+        if (softmax && !output && p + 1 == panels[l + 1].count()) softmax_rows(l, first, first + count);
     }
 
     // Rows begin ... begin + n of the inputs in panel q, padded, [row][input], in `room`.
@@ -150,15 +167,6 @@ template <class T> class Forward {
     std::vector<T> losses;
 
   private:
-    // From the sums of panel p to z and a of layer l.
-    void activate_panel(int l, int p, std::ptrdiff_t first, std::ptrdiff_t count) {
-        const Activation activation = net.activations[l];
-        const bool output = l + 1 == net.layers(), softmax = activation == Activation::softmax;
-        if (output || softmax) add_bias(l, p, first, count, Identity<T>{});
-        else with_activation<T>(activation, [&](auto phi) { add_bias(l, p, first, count, phi); });
-        if (softmax && !output && p + 1 == panels[l + 1].count()) softmax_rows(l, first, first + count);
-    }
-
     template <class Phi> void add_bias(int l, int p, std::ptrdiff_t first, std::ptrdiff_t count, Phi phi) {
         const int columns = panels[l + 1][p].columns;
         const T* bias = memory.data() + b[l] + panels[l + 1][p].begin;

@@ -55,16 +55,20 @@ template <class T, int vectors> struct Block<T, 1, vectors> {
     V<T> sum[4][vectors] = {};
 
     template <class F> [[gnu::always_inline]] void add(F x, std::ptrdiff_t n_k, const T* B) {
+        add_each([&](std::ptrdiff_t k) { return x(0, k); }, n_k,
+                 [=](std::ptrdiff_t k, int v) { return load<T>(B + (k * vectors + v) * lanes<T>); });
+    }
+    // The same with x(k) and vectors B(k, v).
+    template <class F, class G> [[gnu::always_inline]] void add_each(F x, std::ptrdiff_t n_k, G B) {
+        const auto add_one = [&](V<T>* to, std::ptrdiff_t k) [[gnu::always_inline]] {
+#pragma GCC unroll 3
+            for (int v = 0; v < vectors; ++v) to[v] += x(k) * B(k, v);
+        };
         std::ptrdiff_t k = 0;
         for (; k + 4 <= n_k; k += 4)
 #pragma GCC unroll 4
-            for (int part = 0; part < 4; ++part) B = add_one(sum[part], x(0, k + part), B);
-        for (; k < n_k; ++k) B = add_one(sum[0], x(0, k), B);
-    }
-    [[gnu::always_inline]] static const T* add_one(V<T>* to, T scalar, const T* B) {
-#pragma GCC unroll 3
-        for (int v = 0; v < vectors; ++v, B += lanes<T>) to[v] += scalar * load<T>(B);
-        return B;
+            for (int part = 0; part < 4; ++part) add_one(sum[part], k + part);
+        for (; k < n_k; ++k) add_one(sum[0], k);
     }
     [[gnu::always_inline]] void put(T* to, bool first) const {
 #pragma GCC unroll 3
@@ -112,16 +116,19 @@ template <class T, class F> struct FromRows {
     }
 };
 
+// Call f with the panels of inputs, from ... until, of each portion of a sum over inputs.
+template <class T, class F> inline void each_portion(const Panels<T>& inputs, F f) {
+    const int n = (inputs.width + portion_inputs - 1) / portion_inputs;
+    for (int k = 0; k < n; ++k) f(inputs.count() * k / n, inputs.count() * (k + 1) / n);
+}
+
 // Rows first ... end of panel p of x W, W lying in `memory`. The rows are rounded up to a multiple of
 // row_multiple.
 template <class T, class Source>
 inline void multiply(const Source& x, const Matrix<T>& W, const T* memory, int p, const Values<T>& to,
                      std::ptrdiff_t first, std::ptrdiff_t end) {
     const Panels<T>& inputs = W.inputs;
-    const int n_portions = (inputs.width + portion_inputs - 1) / portion_inputs;
-    for (int portion = 0; portion < n_portions; ++portion) {
-        const int from = inputs.count() * portion / n_portions,
-                  until = inputs.count() * (portion + 1) / n_portions;
+    each_portion<T>(inputs, [&](int from, int until) {
         const auto block_of = [&]<int rows, int vectors>(std::ptrdiff_t r) {
             Block<T, rows, vectors> block;
             const T* B = memory + W.at(p, inputs[from].begin);
@@ -129,7 +136,7 @@ inline void multiply(const Source& x, const Matrix<T>& W, const T* memory, int p
                 block.add(x.template block<rows>(r, q), inputs.used(q), B);
                 B += inputs[q].columns * vectors * lanes<T>;
             }
-            block.put(to.at(p, r), portion == 0);
+            block.put(to.at(p, r), from == 0);
         };
         with_vectors<T>(W.units[p].columns, [&](auto vectors) {
             constexpr int block = block_rows<T, vectors>, tall = tall_rows<T, vectors>;
@@ -140,7 +147,7 @@ inline void multiply(const Source& x, const Matrix<T>& W, const T* memory, int p
             for (; r + 1 < end; r += block) block_of.template operator()<block, vectors>(r);
             if (r < end) block_of.template operator()<1, vectors>(r);
         });
-    }
+    });
 }
 
 // A panel's inputs (row(k) points to those of row k of `n`, at most a portion) by units of panel p of x'

@@ -39,43 +39,43 @@ template <class T> struct Update {
     // sums over rows, and settings(at) what p + at needs, one vector after another.
     template <class G, class F>
     void operator()(T* p, T* s, T* q, std::size_t count, G gradient, F settings) const {
+        with_rule(s, q, [&](auto rule) {
+            const Update u = *this;  // nothing that is stored below can change it
+            for (std::size_t at = 0; at < count; at += lanes<T>)
+                store<T>(p + at, u.next(rule, at, load<T>(p + at), gradient(), settings(at)));
+        });
+    }
+
+    // Call f with the optimizer's rule for parameters whose memory lies from s and q on.
+    template <class F> void with_rule(T* s, T* q, F f) const {
         switch (method) {
             case Method::sgd:
-                return each(
-                    p, count, gradient, settings,
-                    [](const Update&, std::size_t, V<T> p, V<T> g, V<T> rate) { return p - rate * g; });
+                return f([](const Update&, std::size_t, V<T> p, V<T> g, V<T> rate) { return p - rate * g; });
             case Method::momentum:
             case Method::nesterov:
-                return each(p, count, gradient, settings,
-                            [s](const Update& u, std::size_t at, V<T> p, V<T> g, V<T> rate) {
-                                const V<T> v = u.momentum * load<T>(s + at) - rate * g;
-                                store<T>(s + at, v);
-                                return p + (u.method == Method::nesterov ? u.momentum * v - rate * g : v);
-                            });
+                return f([s](const Update& u, std::size_t at, V<T> p, V<T> g, V<T> rate) {
+                    const V<T> v = u.momentum * load<T>(s + at) - rate * g;
+                    store<T>(s + at, v);
+                    return p + (u.method == Method::nesterov ? u.momentum * v - rate * g : v);
+                });
             case Method::adam:
             case Method::adam_before_bias_correction:
-                return each(p, count, gradient, settings,
-                            [s, q](const Update& u, std::size_t at, V<T> p, V<T> g, V<T> rate) {
-                                const V<T> m = u.beta_1 * load<T>(s + at) + u.one_minus_beta_1 * g;
-                                const V<T> v = u.beta_2 * load<T>(q + at) + u.one_minus_beta_2 * g * g;
-                                store<T>(s + at, m);
-                                store<T>(q + at, v);
-                                return p - rate * u.rate_factor * m / (sqrt<T>(v * u.v_factor) + u.epsilon);
-                            });
+                return f([s, q](const Update& u, std::size_t at, V<T> p, V<T> g, V<T> rate) {
+                    const V<T> m = u.beta_1 * load<T>(s + at) + u.one_minus_beta_1 * g;
+                    const V<T> v = u.beta_2 * load<T>(q + at) + u.one_minus_beta_2 * g * g;
+                    store<T>(s + at, m);
+                    store<T>(q + at, v);
+                    return p - rate * u.rate_factor * m / (sqrt<T>(v * u.v_factor) + u.epsilon);
+                });
         }
     }
 
-  private:
-    template <class G, class F, class Next>
-    void each(T* p, std::size_t count, G gradient, F settings, Next next) const {
-        const Update u = *this;  // nothing that is stored below can change it
-        for (std::size_t at = 0; at < count; at += lanes<T>) {
-            const V<T> p_at = load<T>(p + at);
-            const Settings<T>& with = settings(at);
-            V<T> g = gradient() * u.inverse_weight;
-            if (u.penalized) g += with.l1 * sign<T>(p_at) + with.l2 * p_at;
-            store<T>(p + at, next(u, at, p_at, g, with.rate));
-        }
+    // What the parameters p become by a rule, `at` of their memory; `sum` is their gradient over rows.
+    template <class Rule>
+    V<T> next(const Rule& rule, std::size_t at, V<T> p, V<T> sum, const Settings<T>& with) const {
+        V<T> g = sum * inverse_weight;
+        if (penalized) g += with.l1 * sign<T>(p) + with.l2 * p;
+        return rule(*this, at, p, g, with.rate);
     }
 };
 

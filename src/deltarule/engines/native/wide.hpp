@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "forward.hpp"
-#include "optimizers.hpp"
+#include "one_row.hpp"
 #include "threads.hpp"
 
 namespace deltarule::DELTARULE_ISA {
@@ -23,6 +23,7 @@ template <class T> class Wide {
           rows(rows),
           span_rows(rows_of_a_span(net, largest_step, team.size())),
           forward(net, rows, span_rows),
+          one_by_one(largest_step == 1),
           team(team) {
         std::size_t transposed = 0;
         for (int l = 0; l < net.layers(); ++l) {
@@ -31,7 +32,7 @@ template <class T> class Wide {
             if (l > 0) transposed += Wt[l].size();
             delta.emplace_back(new Values<T>(units, span_rows));
             for (int p = 0; p < units.count(); p += tile_panels)
-                for (int q = 0; q < inputs.count(); ++q)
+                for (int q = 0; q < (l == 0 && one_by_one ? 1 : inputs.count()); ++q)
                     tiles.push_back({l, q, p, std::min(units.count(), p + tile_panels)});
         }
         back.reset(transposed);
@@ -45,6 +46,7 @@ template <class T> class Wide {
             for (int p = t.first; p < t.end; ++p) follow(t.layer, p, t.q);
     }
     void save_state(const State<T>& state) {
+        if (waiting) catch_up(waiting->x);
         copy(state, [](T& mine, T& theirs) { theirs = mine; });
     }
 
@@ -59,7 +61,8 @@ template <class T> class Wide {
             const std::ptrdiff_t n = std::min(span_rows, step.end - begin);
             for (std::ptrdiff_t c = chunk_rows * chunks.take(), next; c < n; c = next) {
                 next = chunk_rows * chunks.take();
-                prefetch(epoch, begin + (next < n ? next : n + chunk_rows * thread), ahead);
+                prefetch(epoch, begin + (next < n ? next : n + chunk_rows * thread), std::min(chunk_rows, n),
+                         ahead);
                 chunk(epoch, begin, c, std::min(chunk_rows, n - c), ahead);
             }
             team.wait();
@@ -71,6 +74,7 @@ template <class T> class Wide {
             const bool first = begin == step.begin, last = begin + n == step.end;
             for (int t; (t = tile_dealer.take()) < int(tiles.size());)
                 if (step.t > 0) tile(tiles[t], n, first, last, update);
+            if (thread == 0 && one_by_one && step.t > 0) wait_with_first_layer(update);
             team.wait();
             if (thread == 0) tile_dealer.reset();
             if (stopping && !last) return {};
@@ -122,9 +126,9 @@ template <class T> class Wide {
             }
     }
 
-    void prefetch(const Epoch& epoch, std::ptrdiff_t begin, Prefetch& ahead) const {
+    void prefetch(const Epoch& epoch, std::ptrdiff_t begin, std::ptrdiff_t count, Prefetch& ahead) const {
         ahead.start(net.inputs() * sizeof(T));
-        const std::ptrdiff_t end = std::min(begin + chunk_rows, std::ptrdiff_t(epoch.order.size()));
+        const std::ptrdiff_t end = std::min(begin + count, std::ptrdiff_t(epoch.order.size()));
         for (; begin < end; ++begin) ahead.add(rows.X + epoch.order[begin] * net.inputs());
     }
 
@@ -134,7 +138,10 @@ template <class T> class Wide {
         const auto row = [&](std::ptrdiff_t r) {
             return epoch.order.empty() ? begin + r : std::ptrdiff_t(epoch.order[begin + r]);
         };
-        forward.forward(row, first, count, ahead);
+        forward.locate(row, first, count);
+        const bool behind = waiting.has_value();
+        if (behind) catch_up(ahead.first<T>(forward.x[0]));
+        forward.forward(first, count, ahead, behind ? 1 : 0);
         forward.outputs(row, first, count, objective.loss, delta.back().get());
         for (int l = net.layers() - 1; l > 0; --l)
             for (int p = 0; p < forward.panels[l].count(); ++p) {
@@ -142,6 +149,24 @@ template <class T> class Wide {
                             first + count);
                 pull_back(l - 1, p, first, first + count);
             }
+    }
+
+    // Make the update of the first layer that waits, together with the forward pass of that layer.
+    void catch_up(const T* later) {
+        for (int p = 0; p < forward.panels[1].count(); ++p) {
+            waiting->make_and_multiply(p, forward.x[0], later, forward.values[1]->at(p, 0));
+            forward.activate_panel(0, p, 0, 1);
+        }
+        waiting.reset();
+    }
+    void wait_with_first_layer(const Update<T>& update) {
+        waiting.emplace(Waiting<T>{update,
+                                   settings<T>(optimizer, objective, 0, 0),
+                                   forward.x[0],
+                                   *delta[0],
+                                   forward.W[0],
+                                   forward.memory.data(),
+                                   {slot(0), slot(1)}});
     }
 
     // In panel p of layer l: from d_a to delta.
@@ -171,7 +196,8 @@ template <class T> class Wide {
     // after the last of them the update.
     void tile(const Tile& t, std::ptrdiff_t n, bool first, bool last, const Update<T>& update) {
         const Panels<T>&inputs = forward.panels[t.layer], &units = forward.panels[t.layer + 1];
-        const bool alone = first && last && n == 1, biases = t.q == 0 && net.bias;
+        const bool alone = first && last && n == 1, biases = t.q == 0 && net.bias,
+                   waits = t.layer == 0 && one_by_one;
         if (!alone) sum_over_rows(t, n, first);
         if (biases)
             for (int p = t.first; p < t.end; ++p) bias_sums(t.layer, p, n, first);
@@ -182,8 +208,9 @@ template <class T> class Wide {
             const std::size_t W = forward.W[t.layer].at(p, inputs[t.q].begin),
                               b = forward.b[t.layer] + units[p].begin,
                               count = std::size_t(inputs.used(t.q)) * units[p].columns;
-            if (alone) apply(update, W, count, of_weights, outer_product(t, p));
-            else apply(update, W, count, of_weights, summed(W));
+            if (!waits)
+                alone ? apply(update, W, count, of_weights, outer_product(t, p))
+                      : apply(update, W, count, of_weights, summed(W));
             follow(t.layer, p, t.q);
             if (biases) apply(update, b, units[p].columns, of_biases, summed(b));
         }
@@ -254,7 +281,9 @@ template <class T> class Wide {
     const Rows<T>& rows;
     const std::ptrdiff_t span_rows;
     Forward<T> forward;
-    std::vector<Matrix<T>> Wt;  // where in back
+    const bool one_by_one;              // every step is one row ...
+    std::optional<Waiting<T>> waiting;  // ... and this is the first layer's part of the last one
+    std::vector<Matrix<T>> Wt;          // where in back
     std::vector<std::unique_ptr<Values<T>>> delta;
     std::vector<Tile> tiles;
     Aligned<T> back, slots, gradient;
