@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -30,9 +31,9 @@ void meet(int wanted, int expected) {
     team.run([&](int thread) {
         for (int round = 0; round < 2'000; ++round) {
             written[thread] = round;
-            team.wait();
+            team.wait(thread);
             for (const int value : written) right += value == round;
-            team.wait();
+            team.wait(thread);
         }
     });
     require(right == 2'000 * expected * expected, "the barrier keeps threads in step");
@@ -46,13 +47,30 @@ template <class Thrown> void abandon(int wanted, int first, int last, int rounds
         team.run([&](int thread) {
             for (int round = 0;; ++round) {
                 if (round == rounds && first <= thread && thread <= last) throw Thrown();
-                team.wait();
+                team.wait(thread);
             }
         });
     } catch (const Thrown&) {
         caught = true;
     }
     require(caught, "what was thrown comes out");
+}
+
+// Two threads on one core: the one that notices goes to another, and stays as free to move as it was.
+void step_aside() {
+    cpu_set_t before, after;
+    sched_getaffinity(0, sizeof before, &before);
+    bool moved = CPU_COUNT(&before) == 1;
+    for (int attempt = 0; attempt < 1'000 && !moved; ++attempt) {
+        deltarule::Cores cores(2);
+        cores.note(1);  // this thread plays both
+        const int here = sched_getcpu();
+        cores.step_aside(0);
+        moved = sched_getcpu() != here;
+    }
+    require(moved, "a thread steps aside");
+    sched_getaffinity(0, sizeof after, &after);
+    require(CPU_EQUAL(&before, &after), "no thread is bound to a core");
 }
 
 struct Failure : std::runtime_error {
@@ -69,6 +87,7 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attribute
 }
 
 int main() {
+    step_aside();
     for (const int threads : {1, 2, 3, 8}) meet(threads, threads);
     for (int repeat = 0; repeat < 50; ++repeat)
         for (const int rounds : {0, 1, 20}) {

@@ -75,7 +75,7 @@ template <class T, int G> class Narrow {
             for (std::ptrdiff_t p; (p = dealer.take()) < n;)
                 losses[p] = part(*scratch[thread], epoch, begin + p * portion,
                                  std::min(step.end, begin + (p + 1) * portion), parts.data() + p * padded);
-            team.wait();
+            team.wait(thread);
             if (thread == 0) {
                 dealer.reset();
                 for (std::ptrdiff_t p = 0; p < n; ++p) loss += losses[p];
@@ -84,7 +84,7 @@ template <class T, int G> class Narrow {
                 if (step.t > 0 && last) only ? update(step, parts.data()) : update(step, sums.data());
                 stopping = stopped(n * portion);
             }
-            team.wait();
+            team.wait(thread);
             if (stopping && !last) return {};
         }
         return loss;

@@ -109,7 +109,7 @@ template <class T, class Net> void run_with(Run<T>& run, Net& net, Team& team) {
         for (int e = 0; e < run.epochs && !stopped; ++e) {
             EpochSums sums{};
             if (thread == 0) epoch = &epochs.next(), sums.penalty = net.penalty_now(run.state);
-            team.wait();
+            team.wait(thread);
             std::size_t taken = 0;
             while (taken < epoch->steps.size() && !stopped) {
                 const Step& step = epoch->steps[taken];
@@ -119,7 +119,7 @@ template <class T, class Net> void run_with(Run<T>& run, Net& net, Team& team) {
                 ++taken;
             }
             if (thread == 0 && taken == epoch->steps.size()) run.done.push_back(std::move(sums));
-            team.wait();
+            team.wait(thread);
         }
     });
     net.save_state(run.state);

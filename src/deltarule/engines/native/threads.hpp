@@ -3,18 +3,19 @@
 // is done without; what one thread throws ends the program in all of them, and then comes out of `run`.
 #pragma once
 
-#include <atomic>
 #include <exception>
 #include <functional>
 #include <thread>
 #include <vector>
+
+#include "cores.hpp"
 
 namespace deltarule {
 
 class Team {
   public:
     // At most `wanted` threads, the caller being number 0.
-    explicit Team(int wanted) {
+    explicit Team(int wanted) : cores(wanted) {
         others.reserve(wanted - 1);
         try {
             while (size() < wanted) others.emplace_back([this, thread = size()] { follow(thread); });
@@ -30,22 +31,24 @@ class Team {
     // Execute program(0) ... program(size() - 1) together, once; throw what was thrown first.
     void run(const std::function<void(int)>& program) {
         task = &program;
+        cores.note(0);
         start();
         execute(0);
         end();
         if (thrown) std::rethrow_exception(thrown);
     }
 
-    // The barrier: wait until all threads have come here.
-    void wait() {
-        if (!others.empty()) meet();
+    // The barrier: `thread` waits until all have come here.
+    void wait(int thread) {
+        if (!others.empty()) meet(thread);
     }
 
   private:
     struct Abandoned {};
     static constexpr int spins = 400;
 
-    void meet() {
+    void meet(int thread) {
+        cores.note(thread);
         const unsigned now = phase.load(std::memory_order_acquire);
         leave_if_abandoned();
         if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == size()) {
@@ -56,6 +59,7 @@ class Team {
             if (phase.load(std::memory_order_acquire) != now) return leave_if_abandoned();
             pause();
         }
+        cores.step_aside(thread);
         phase.wait(now, std::memory_order_acquire);
         leave_if_abandoned();
     }
@@ -74,6 +78,7 @@ class Team {
     }
     void execute(int thread) {
         try {
+            if (thread > 0) cores.step_aside(thread);
             (*task)(thread);
         } catch (const Abandoned&) {
         } catch (...) {
@@ -96,6 +101,7 @@ class Team {
 #endif
     }
 
+    Cores cores;
     std::vector<std::thread> others;
     const std::function<void(int)>* task = nullptr;
     std::atomic<bool> started{false}, abandoned{false};

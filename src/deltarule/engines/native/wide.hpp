@@ -65,7 +65,7 @@ template <class T> class Wide {
                          ahead);
                 chunk(epoch, begin, c, std::min(chunk_rows, n - c), ahead);
             }
-            team.wait();
+            team.wait(thread);
             if (thread == 0) {
                 chunks.reset();
                 for (std::ptrdiff_t r = 0; r < n; ++r) loss += double(forward.losses[r]);
@@ -75,7 +75,7 @@ template <class T> class Wide {
             for (int t; (t = tile_dealer.take()) < int(tiles.size());)
                 if (step.t > 0) tile(tiles[t], n, first, last, update);
             if (thread == 0 && one_by_one && step.t > 0) wait_with_first_layer(update);
-            team.wait();
+            team.wait(thread);
             if (thread == 0) tile_dealer.reset();
             if (stopping && !last) return {};
         }
