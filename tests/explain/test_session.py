@@ -207,6 +207,27 @@ def test_its_representation_says_where_it_stands() -> None:
     assert repr(session).startswith("<Session: epoch 3, batch 5 of 5, after 14 steps; the next uses 3 rows")
 
 
+@each_run
+def test_it_tells_what_the_next_step_changes(name: str) -> None:
+    session = dr.step_through(curve(), X, Y, **RUNS[name]).step(3)
+    before, rows = bits(session), session.job.rows
+    parts, after = {"of all rows": rows}, session.theta_after
+    if len(session.rows) < len(X):
+        parts[f"of th{'is row' if len(session.rows) == 1 else 'ese rows'}"] = rows.take(session.rows)
+    told = session.to_text()
+    assert bits(session) == before
+    for words, which in parts.items():
+        losses = [np.divide(*session.job.objective.losses(theta, which)) for theta in (session.theta, after)]
+        assert f"{words} {losses[0]:.6g} → {losses[1]:.6g}" in told
+    W = session.net.weights[0]
+    session.step()
+    assert session.theta.tobytes() == after.tobytes()
+    change = session.net.weights[0] - W
+    at = np.unravel_index(abs(change).argmax(), change.shape)
+    assert f"norm {np.linalg.norm(change):.4g}, most in W⁽¹⁾" in told
+    assert f"{W[at]:.6g} → {session.net.weights[0][at]:.6g}" in told
+
+
 @pytest.mark.parametrize(
     ("move", "arguments", "words"),
     [

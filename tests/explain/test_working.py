@@ -267,6 +267,28 @@ def test_a_unit_that_is_not_there(layer: int, unit: int, name: str) -> None:
         working.unit(layer, unit)
 
 
+# -- one layer -------------------------------------------------------------------------------------------
+
+
+def test_the_lines_of_a_layer() -> None:
+    net = small("tanh", "identity", (3, 4, 2, 2))
+    working = dr.show_step(net, *rows(2, net, LOSSES["mean_squared_error"]))
+    parts = [working.layer(layer) for layer in (1, 2, 3)]
+    assert parts[2].keys() == [
+        *("z3", "y_hat", "a3", "delta3", "dW3", "db3", "W3_after", "b3_after"),
+    ]
+    shared = {"loss", "J", "dy_hat"} & set(working.keys())
+    assert {key for part in parts for key in list(part.keys())} | shared == set(working.keys())
+    for part in parts:
+        assert part.unit(1, 4).z.tobytes() == working.unit(1, 4).z.tobytes()
+        assert part.check(delta1=working["delta1"].value, decimals=4).ok
+        with pytest.raises(dr.InputError, match="got 'loss'"):
+            part["loss"]
+    for layer in (0, 4):
+        with pytest.raises(dr.InputError, match="`layer` must be"):
+            working.layer(layer)
+
+
 def test_an_unknown_key_is_answered_with_those_there_are() -> None:
     with pytest.raises(dr.InputError, match=r"got 'delt2'.*Allowed: z1, a1.*Did you mean 'delta2'"):
         worked_example()["delt2"]

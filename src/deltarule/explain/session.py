@@ -6,10 +6,10 @@ A step is what it is in training: the objective's sums over the rows of a batch,
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -23,9 +23,14 @@ from deltarule.core.penalties import Penalty
 from deltarule.data.batches import BatchPlan, Indices, OwnBatches, Remainder, Selection
 from deltarule.engines.base import Job, TrainingState, apply
 from deltarule.errors import InputError, message
+from deltarule.explain.overview import changes_of, losses_of, place_of
+from deltarule.explain.terminal import styled
 from deltarule.explain.working import AskedDetail, Working, working_of
 from deltarule.network import Dtype, Network
-from deltarule.training.stopping import plural
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.text import Text
 
 MAX_EPOCH = 2**64  # epochs from 0 are keys of 64 bits in the order of the rows
 REACH = 2  # snapshots: at most REACH + 1 for each power of 2 among the steps, as _is_kept says
@@ -90,6 +95,11 @@ class Session:
         return self._here.batch
 
     @property
+    def batches(self) -> int:
+        """How many batches this epoch has."""
+        return len(self._epoch_of(self._here.state.epoch).batches)
+
+    @property
     def steps(self) -> int:
         """How many steps were taken since the start."""
         return self._here.state.step
@@ -103,6 +113,11 @@ class Session:
     def theta(self) -> Array:
         """A copy of the current parameters, (p,)."""
         return self._here.state.theta.copy()
+
+    @property
+    def theta_after(self) -> Array:
+        """A copy of the parameters as the next step will leave them, (p,); nothing is changed."""
+        return self._after(self._here).state.theta
 
     @property
     def optimizer_state(self) -> dict[str, Array]:
@@ -146,10 +161,17 @@ class Session:
         """After how many steps the states were that are in memory, in ascending order."""
         return tuple(sorted(self._kept))
 
+    def to_text(self) -> str:
+        """Return where it stands, and what the next step changes: losses, and each W and b."""
+        return "\n    ".join([place_of(self), losses_of(self), *changes_of(self)])
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Show the plain text in a terminal."""
+        return styled(self.to_text(), options)
+
     def __repr__(self) -> str:
-        count = len(self._epoch_of(self._here.state.epoch).batches)
-        where = f"epoch {self.epoch}, batch {self.batch} of {count}, after {plural(self.steps, 'step')}"
-        return f"<Session: {where}; the next uses {plural(len(self.rows), 'row')} with loss {self.loss:.6g}>"
+        place = place_of(self)
+        return f"<Session: {place[:1].lower()}{place[1:]} with loss {self.loss:.6g}>"
 
     # -- moving -------------------------------------------------------------------------------------------
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +24,7 @@ from deltarule.explain.exact import exact_trace
 from deltarule.explain.expressions import Expression, Symbol, Values
 from deltarule.explain.recipe import Recipe, recipe_of
 from deltarule.explain.renderings import Detail, html_of, latex_of, markdown_of, text_of
+from deltarule.explain.terminal import styled
 from deltarule.explain.trace import Line, trace
 from deltarule.explain.unit import Unit, unit_of
 from deltarule.explain.verdicts import Check
@@ -30,6 +32,10 @@ from deltarule.explain.workbook import save_workbook
 from deltarule.network import Network
 from deltarule.preparation import objective_of, rows_for
 from deltarule.storage.atomic import PathLike
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.text import Text
 
 AskedDetail: TypeAlias = Literal["auto", "scalar", "matrix", "summary"]
 
@@ -43,7 +49,7 @@ class Working:
     """One step of training, line by line, in the order in which a hand would compute it.
 
     Iterate over it for the lines, or ask for one: ``working["delta2"]``. Layers count from 1, as in the text.
-    It shows itself in notebooks and, printed, in terminals.
+    It shows itself in notebooks, printed, and with the colors of a terminal through ``rich.print``.
 
     Attributes:
         lines: every quantity with its equation, value and reason.
@@ -95,7 +101,8 @@ class Working:
     @property
     def widths(self) -> tuple[int, ...]:
         """The number of inputs, of units in each hidden layer, and of outputs."""
-        W = [self.values[f"W{layer}"] for layer in range(1, 1 + sum(line.key[0] == "z" for line in self))]
+        layers = sum(line.key[0] == "z" for line in self.rounded)
+        W = [self.values[f"W{layer}"] for layer in range(1, 1 + layers)]
         return (W[0].shape[0], *(each.shape[1] for each in W))
 
     @property
@@ -121,6 +128,18 @@ class Working:
             InputError: there is no such layer or unit.
         """
         return unit_of(self.values, self.widths, layer, unit)
+
+    def layer(self, layer: int) -> Working:
+        """Return the lines of one layer only, to be shown; ``check`` and ``to_xlsx`` keep the whole step.
+
+        Raises:
+            InputError: there is no such layer; they count from 1.
+        """
+        require_integer("layer", layer, 1, len(self.widths) - 1)
+        part = copy(self)
+        part.lines = tuple(line for line in self if line.layer == layer or f"a{layer}" in line.also)
+        part.__dict__.pop("_by_key", None)
+        return part
 
     def contributions(self) -> Array:
         """Return what each unit of the last hidden layer adds to each output's z, (n, units, k).
@@ -200,6 +219,10 @@ class Working:
 
     __str__ = to_text
     _repr_html_ = to_html
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Show the plain text in a terminal, in colors where there are any, and in its width."""
+        return styled(self.to_text(), options)
 
     def __repr__(self) -> str:
         return (
