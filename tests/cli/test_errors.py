@@ -13,7 +13,7 @@ import pytest
 from typer.core import TyperGroup
 
 import deltarule as dr
-from deltarule.cli import train as train_verb
+from deltarule.cli import options, train as train_verb
 from deltarule.table_model import TableTraining
 from tests.cli.conftest import Run
 
@@ -289,7 +289,7 @@ def test_what_should_not_happen_is_a_sentence_too(
     def broken(*_: object, **__: object) -> None:
         raise IndexError("list index out of range")
 
-    monkeypatch.setattr(train_verb, "read_table", broken)
+    monkeypatch.setattr(options, "read_table", broken)
     answer = run("train", passes, "-t", "passed")
     assert answer.code == 1
     assert answer.err.startswith(
@@ -305,7 +305,7 @@ def test_ctrl_c_before_training(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train_verb, "read_table", interrupted)
+    monkeypatch.setattr(options, "read_table", interrupted)
     before = state(folder)
     answer = run("train", passes, "-t", "passed")
     assert (answer.code, answer.out, answer.err) == (130, "", "Error: Interrupted; nothing was written.\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,87 +12,41 @@ import typer
 from deltarule.cli import ending, parameters
 from deltarule.cli.display import error, note, progress, say, warnings_as_notes
 from deltarule.cli.failures import INTERRUPTED, RUNTIME, ignore_interrupts
-from deltarule.cli.summary import no_better_than_baseline, show_columns, show_plan, show_scores
-from deltarule.core.activations import ACTIVATIONS
-from deltarule.core.losses import LOSSES
-from deltarule.core.optimizers import OPTIMIZERS
+from deltarule.cli.options import (
+    OPTIONS,
+    ActivationName,
+    BatchSize,
+    Categorical,
+    Exclude,
+    Hidden,
+    LearningRate,
+    LossName,
+    Numeric,
+    OptimizerName,
+    Seed,
+    TableFile,
+    Target,
+    Task,
+    begin,
+    count,
+    option,
+    part,
+)
+from deltarule.cli.summary import no_better_than_baseline, show_scores
 from deltarule.data.columns import Table
-from deltarule.data.tables import read_table
-from deltarule.data.targets import TASKS
-from deltarule.errors import ModelFileError, TableError, message
+from deltarule.errors import ModelFileError, message
 from deltarule.storage.atomic import in_words, quoted, require_writable
 from deltarule.table_model import TableModel, TableTraining
-from deltarule.table_model.preparation import LEARNING_RATES
 from deltarule.training.reports import StopKind
 from deltarule.training.stopping import EarlyStopping, plural
 
-TABLE, NETWORK, TRAINING, OPTIONS = "Table", "Network", "Training", "Options"
-RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
-
-
-def _option(*flags: str, panel: str, help: str, parser: Any = None, **more: Any) -> Any:
-    """Return a typer option in its panel; the parser's errors become usage errors."""
-    parse = None if parser is None else parameters.parser(parser)
-    return typer.Option(*flags, rich_help_panel=panel, help=help, parser=parse, **more)
-
-
-def _columns(help: str) -> Any:
-    return _option(panel=TABLE, help=help, metavar="A,B", show_default=False)
-
-
-def _count(help: str) -> Any:
-    return _option(panel=TRAINING, help=help, parser=parameters.count, metavar="N")
-
-
-def _part(help: str) -> Any:
-    return _option(panel=TABLE, help=help, parser=parameters.fraction, metavar="PART")
-
-
-def _name(panel: str, help: str, names: Iterable[str], parser: Any) -> Any:
-    return _option(panel=panel, help=f"{help}{', '.join(names)}.", parser=parser, metavar="NAME")
-
-
-TableFile = Annotated[
-    Path,
-    typer.Argument(
-        help="CSV file; its first line names the columns.",
-        metavar="TABLE",
-        callback=parameters.parser(parameters.file_name),
-    ),
-]
-Target = Annotated[str, _option("--target", "-t", panel=TABLE, help="The column to predict.", metavar="NAME")]
-Task = Annotated[str, _name(TABLE, "", ("auto", *TASKS), parameters.task)]
-Exclude = Annotated[list[str] | None, _columns("Columns to leave out.")]
-Categorical = Annotated[list[str] | None, _columns("Columns to use as categories.")]
-Numeric = Annotated[list[str] | None, _columns("Columns to use as numbers.")]
-HeldOut = Annotated[float, _part("Share of the rows kept for scores.")]
-Watched = Annotated[float, _part("Share of the remaining rows, watched to stop in time.")]
-Hidden = Annotated[
-    Any,
-    _option(panel=NETWORK, help="Widths of the hidden layers.", parser=parameters.widths, metavar="N,N|none"),
-]
-ActivationName = Annotated[str, _name(NETWORK, "", ACTIVATIONS, parameters.activation)]
-LossName = Annotated[str, _name(NETWORK, "", ("auto", *LOSSES), parameters.loss)]
-OptimizerName = Annotated[str, _name(TRAINING, "", OPTIMIZERS, parameters.optimizer)]
-LearningRate = Annotated[
-    Any,
-    _option(
-        panel=TRAINING,
-        help=f"Auto: {RATES}.",
-        parser=parameters.rate,
-        metavar="RATE",
-        show_default=False,
-    ),
-]
-BatchSize = Annotated[Any, _count("Rows per step.")]
-Epochs = Annotated[Any, _count("Passes over the rows, at most.")]
-Patience = Annotated[Any, _count("Epochs without improvement before stopping.")]
-Seed = Annotated[
-    Any, _option(panel=TRAINING, help="Seed of all random choices.", parser=parameters.seed, metavar="N")
-]
+HeldOut = Annotated[float, part("Share of the rows kept for scores.")]
+Watched = Annotated[float, part("Share of the remaining rows, watched to stop in time.")]
+Epochs = Annotated[Any, count("Passes over the rows, at most.")]
+Patience = Annotated[Any, count("Epochs without improvement before stopping.")]
 Output = Annotated[
     Path,
-    _option(
+    option(
         "--output",
         "-o",
         panel=OPTIONS,
@@ -127,34 +80,25 @@ def train(
     """Train a network on a table and save it, with all that it needs to read new tables of this kind."""
     with warnings_as_notes():
         _require_output(output)
-        frame = read_table(table)
-        names = frame.columns
-        left_out = parameters.columns(exclude or (), names)
-        if target in left_out:
-            raise TableError(f"The target {target!r} cannot be left out.")
-        training = TableModel.training(
-            frame,
-            target=target,
+        training = begin(
+            table,
+            target,
+            exclude,
+            categorical,
+            numeric,
             task=task,
             hidden=hidden,
             activation=activation,
             loss=loss,
             optimizer=optimizer,
-            learning_rate="auto" if learning_rate is None else learning_rate,
+            learning_rate=learning_rate,
             batch_size=batch_size,
             epochs=epochs,
             early_stopping=EarlyStopping(patience=patience),
             held_out=held_out,
             validation=validation,
-            exclude=left_out,
-            categorical=parameters.columns(categorical or (), names),
-            numeric=parameters.columns(numeric or (), names),
             seed=seed,
         )
-        concluded = training.task
-        say(f"{table}: {frame.height:,} rows. A {concluded.name}: {concluded.reason}.")
-        show_columns(training, left_out)
-        show_plan(training)
         stop = _run(training, epochs)
         _save(training, output, stop)
     if stop == "interrupted":

@@ -1,0 +1,119 @@
+"""Options that verbs share, and what becomes of a table with them: a run that can be started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deltarule.cli import parameters
+from deltarule.cli.display import say
+from deltarule.cli.summary import show_columns, show_plan
+from deltarule.core.activations import ACTIVATIONS
+from deltarule.core.losses import LOSSES
+from deltarule.core.optimizers import OPTIMIZERS
+from deltarule.data.tables import read_table
+from deltarule.data.targets import TASKS
+from deltarule.errors import TableError
+from deltarule.table_model import TableModel, TableTraining
+from deltarule.table_model.preparation import LEARNING_RATES
+
+TABLE, NETWORK, TRAINING, OPTIONS = "Table", "Network", "Training", "Options"
+RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
+
+
+def option(*flags: str, panel: str, help: str, parser: Any = None, **more: Any) -> Any:
+    """Return a typer option in its panel; the parser's errors become usage errors."""
+    parse = None if parser is None else parameters.parser(parser)
+    return typer.Option(*flags, rich_help_panel=panel, help=help, parser=parse, **more)
+
+
+def columns(help: str) -> Any:
+    """Return an option for names of columns."""
+    return option(panel=TABLE, help=help, metavar="A,B", show_default=False)
+
+
+def count(help: str, panel: str = TRAINING) -> Any:
+    """Return an option for a whole number from 1."""
+    return option(panel=panel, help=help, parser=parameters.count, metavar="N")
+
+
+def part(help: str) -> Any:
+    """Return an option for a share of the rows."""
+    return option(panel=TABLE, help=help, parser=parameters.fraction, metavar="PART")
+
+
+def name(panel: str, help: str, names: Iterable[str], parser: Any) -> Any:
+    """Return an option for one of the names, which its help lists."""
+    return option(panel=panel, help=f"{help}{', '.join(names)}.", parser=parser, metavar="NAME")
+
+
+TableFile = Annotated[
+    Path,
+    typer.Argument(
+        help="CSV file; its first line names the columns.",
+        metavar="TABLE",
+        callback=parameters.parser(parameters.file_name),
+    ),
+]
+Target = Annotated[str, option("--target", "-t", panel=TABLE, help="The column to predict.", metavar="NAME")]
+Task = Annotated[str, name(TABLE, "", ("auto", *TASKS), parameters.task)]
+Exclude = Annotated[list[str] | None, columns("Columns to leave out.")]
+Categorical = Annotated[list[str] | None, columns("Columns to use as categories.")]
+Numeric = Annotated[list[str] | None, columns("Columns to use as numbers.")]
+Hidden = Annotated[
+    Any,
+    option(panel=NETWORK, help="Widths of the hidden layers.", parser=parameters.widths, metavar="N,N|none"),
+]
+ActivationName = Annotated[str, name(NETWORK, "", ACTIVATIONS, parameters.activation)]
+LossName = Annotated[str, name(NETWORK, "", ("auto", *LOSSES), parameters.loss)]
+OptimizerName = Annotated[str, name(TRAINING, "", OPTIMIZERS, parameters.optimizer)]
+LearningRate = Annotated[
+    Any,
+    option(
+        panel=TRAINING,
+        help=f"Auto: {RATES}.",
+        parser=parameters.rate,
+        metavar="RATE",
+        show_default=False,
+    ),
+]
+BatchSize = Annotated[Any, count("Rows per step.")]
+Seed = Annotated[
+    Any, option(panel=TRAINING, help="Seed of all random choices.", parser=parameters.seed, metavar="N")
+]
+
+
+def begin(
+    table: Path,
+    target: str,
+    exclude: Sequence[str] | None,
+    categorical: Sequence[str] | None,
+    numeric: Sequence[str] | None,
+    **settings: Any,
+) -> TableTraining:
+    """Return a run that can be started, and print what was understood of the table.
+
+    The settings are arguments of ``TableModel.training``; a learning rate of None is "auto".
+    """
+    frame = read_table(table)
+    names = frame.columns
+    left_out = parameters.columns(exclude or (), names)
+    if target in left_out:
+        raise TableError(f"The target {target!r} cannot be left out.")
+    if settings["learning_rate"] is None:
+        settings["learning_rate"] = "auto"
+    training = TableModel.training(
+        frame,
+        target=target,
+        exclude=left_out,
+        categorical=parameters.columns(categorical or (), names),
+        numeric=parameters.columns(numeric or (), names),
+        **settings,
+    )
+    say(f"{table}: {frame.height:,} rows. A {training.task.name}: {training.task.reason}.")
+    show_columns(training, left_out)
+    show_plan(training)
+    return training
