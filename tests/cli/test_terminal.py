@@ -28,6 +28,7 @@ import termios
 
 COLOR = re.compile(r"\x1b\[[0-9;]*3[0-9]m|\x1b\[3[0-9]")
 BAR = "━"
+LEFT = "\x1b[?1049l"  # the end of the screen that programs draw upon
 PATIENCE = 60
 
 
@@ -48,6 +49,10 @@ class Terminal:
         )
         os.close(theirs)
         self.text = ""
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        os.write(self._ours, keys.encode())
 
     def read_until(self, words: str) -> None:
         """Read until these words appear; after a minute give up."""
@@ -139,6 +144,46 @@ def test_ctrl_c_saves_the_best_network(terminals: list[Terminal], folder: Path, 
     assert dr.TableModel.load("model.safetensors").network.training_record["restored_epoch"] >= 1
 
 
+def test_steps_with_keys(terminals: list[Terminal], passes: Path) -> None:
+    terminals.append(Terminal("step", passes, "-t", "passed"))
+    terminal = terminals[0]
+    terminal.read_until("after 0 steps")
+    terminal.press("n")
+    terminal.read_until("after 1 step")
+    assert COLOR.search(terminal.text)
+    terminal.press("q")
+    assert terminal.finish() == 0
+    assert terminal.text.rindex(LEFT) > terminal.text.rindex("after 1 step")
+    assert "Traceback" not in terminal.text
+
+
+@pytest.mark.parametrize("way", ["key", "signal"])
+def test_ctrl_c_ends_stepping(terminals: list[Terminal], passes: Path, folder: Path, way: str) -> None:
+    terminals.append(Terminal("step", passes, "-t", "passed"))
+    terminal = terminals[0]
+    terminal.read_until("after 0 steps")
+    if way == "key":
+        terminal.press("\x03")
+    else:
+        os.kill(terminal.process.pid, signal.SIGINT)
+    assert terminal.finish() == 130
+    end = terminal.text[terminal.text.rindex(LEFT) :]
+    assert "Error:" in end
+    assert "Interrupted; nothing was written." in end
+    assert "Traceback" not in terminal.text
+    assert {path.name for path in folder.iterdir()} == {passes.name}
+
+
+def test_a_terminal_that_cannot_be_drawn_upon_gets_the_first_step(
+    terminals: list[Terminal], passes: Path
+) -> None:
+    terminals.append(Terminal("step", passes, "-t", "passed", TERM="dumb"))
+    assert terminals[0].finish() == 0
+    assert "after 0 steps" in terminals[0].text
+    assert "\x1b" not in terminals[0].text
+    assert "--steps 3 prints three." in " ".join(terminals[0].text.split())
+
+
 @pytest.mark.parametrize("module", ["typer", "numpy", "polars", "deltarule.cli.train"])
 def test_ctrl_c_while_the_program_is_imported(module: str) -> None:
     command = [sys.executable, "-c", INTERRUPTED_IMPORT, module]
@@ -210,6 +255,24 @@ def test_training_goes_on_where_nobody_reads(passes: Path) -> None:
     assert dr.TableModel.load("model.safetensors").network.training_record["epochs_trained"] == 3
 
 
+def test_steps_end_where_nobody_reads(passes: Path) -> None:
+    program = subprocess.Popen(
+        subprocess_arguments("step", passes, "-t", "passed", "--steps", 10**9),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    assert program.stdout is not None
+    assert program.stderr is not None
+    while "after 2 steps" not in program.stdout.readline():
+        pass
+    program.stdout.close()
+    assert program.stderr.read() == ""
+    program.stderr.close()
+    assert program.wait(PATIENCE) == 0
+
+
 def without_reader(*words: object) -> tuple[int, str]:
     """Run the program with an output that is closed; return its exit code and what it says of that."""
     reader, writer = os.pipe()
@@ -223,7 +286,7 @@ def without_reader(*words: object) -> tuple[int, str]:
 
 def test_version_and_help(launch: Run) -> None:
     assert launch("--version").out == f"deltarule {dr.__version__}\n"
-    for verb in ("train", "predict"):
+    for verb in ("train", "predict", "step"):
         assert verb in launch("--help").out
     nothing = launch()
     assert nothing.code == 2

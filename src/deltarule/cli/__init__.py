@@ -4,6 +4,9 @@ main.py        the entry, which guards the import of all the rest
 program.py     the program: its verbs, --version
 train.py       from a table to a model file
 predict.py     from a model file and a table to predictions
+step.py        the working of each step of training, printed or with keys
+step_screen.py the screen that step draws where there are keys
+options.py     the options that verbs share, and the run that they describe
 parameters.py  what a word on the command line may be: names, widths, fractions
 display.py     how it speaks: sentences, notes, errors, the progress bar
 summary.py     what `train` tells of its model: columns, rows, network, scores

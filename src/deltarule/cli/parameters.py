@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import typer
 
@@ -19,12 +19,14 @@ from deltarule.data.batches import MAX_SEED
 from deltarule.data.columns import number_or_none
 from deltarule.data.targets import TASKS
 from deltarule.errors import InputError, closest, message
+from deltarule.explain.working import AskedDetail
 from deltarule.registry import Registry
 
 FRACTION = Interval(low=0.0, high=1.0, closed_low=True)
 NO_HIDDEN_LAYER = "none"
 MAX_COUNT = 10**9
 MOST_DIGITS = 30
+DETAILS: tuple[str, ...] = get_args(AskedDetail)
 
 Value = TypeVar("Value")
 
@@ -59,6 +61,11 @@ def loss(text: str) -> str:
 def task(text: str) -> str:
     """The name of a task, or "auto"."""
     return _one_of("task", text, ("auto", *TASKS), {})
+
+
+def detail(text: str) -> str:
+    """How much of a step is written out."""
+    return _one_of("detail", text, DETAILS, {})
 
 
 def widths(text: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from deltarule import __version__
 from deltarule.cli.failures import USAGE, Program
 from deltarule.cli.help_pages import Verb
 from deltarule.cli.predict import predict
+from deltarule.cli.step import step
 from deltarule.cli.train import train
 
 app = typer.Typer(
@@ -34,7 +35,7 @@ Version = Annotated[
 
 @app.callback(invoke_without_command=True)
 def deltarule(ctx: typer.Context, version: Version = False) -> None:
-    """Train multilayer perceptrons on tables, and predict with them."""
+    """Train multilayer perceptrons on tables, predict with them, and see each step of the training."""
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
         raise typer.Exit(USAGE)
@@ -42,3 +43,4 @@ def deltarule(ctx: typer.Context, version: Version = False) -> None:
 
 app.command(cls=Verb)(train)
 app.command(cls=Verb)(predict)
+app.command(cls=Verb)(step)
