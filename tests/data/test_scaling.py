@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,6 +151,26 @@ def test_other_columns_than_those_of_the_fit_are_refused(way: str, X: object, wo
     scaler = Standardizer.fit([[1.0, 10.0], [2.0, 30.0]])
     with pytest.raises(InputError, match=words):
         getattr(scaler, way)(X)
+
+
+def test_statistics_from_elsewhere() -> None:
+    scaler = Standardizer(mean=[587.7, 3.3899], std=[115.5, 1])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(scaler.transform([[587.7, 4.3899]]), [[0.0, 4.3899 - 3.3899]])
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "words"),
+    [
+        ([1.0], [1.0, 2.0], r"one number per column.*\(1,\) and \(2,\)"),
+        (1.0, 2.0, "one number per column"),
+        ([1.0], [0.0], "finite and positive"),
+        ([np.nan], [1.0], "finite"),
+        (["a"], [1.0], "`mean` must hold numbers"),
+    ],
+)
+def test_statistics_that_cannot_be_used(mean: Any, std: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Standardizer(mean, std)
 
 
 def test_numbers_that_are_not_finite_pass() -> None:

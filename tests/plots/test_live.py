@@ -101,6 +101,7 @@ class Notebook:
         self.shown: list[list[bytes]] = []
         ipython, display = ModuleType("IPython"), ModuleType("IPython.display")
         ipython.get_ipython = lambda: SimpleNamespace(kernel=kernel)  # type: ignore[attr-defined]
+        ipython.version_info = (9, 0)  # type: ignore[attr-defined]  # matplotlib asks, once per process
         display.Image = lambda data: data  # type: ignore[attr-defined]
         display.display = self.display  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "IPython", ipython)

@@ -358,7 +358,7 @@ def test_points_without_a_spread(ax: Axes, y: list[float]) -> None:
 
 
 def test_confusion_counts_rows(ax: Axes) -> None:
-    plots.confusion(["b", "a", "a", "a"], ["a", "a", "b", "a"], ["b", "a"], ax)
+    plots.confusion(["b", "a", "a", "a"], ["a", "a", "b", "a"], ax, labels=["b", "a"])
     drawn(ax)
     assert [text.get_text() for text in ax.texts] == ["0", "1", "1", "2"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["b", "a"]
@@ -377,5 +377,5 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(InputError, match="at least one row"):
         plots.confusion([], [])
     with pytest.raises(InputError, match="`labels` must name every class: a, b; got 'c'"):
-        plots.confusion(["a"], ["c"], ["a", "b"])
+        plots.confusion(["a"], ["c"], labels=["a", "b"])
     assert plt.get_fignums() == []

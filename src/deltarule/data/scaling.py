@@ -22,6 +22,9 @@ class Standardizer:
         mean: (p,), one per column, in the column's unit.
         std: (p,), positive; 1 for a constant column, so that it becomes 0 and not NaN.
 
+    Raises:
+        InputError: mean and std are no columns of finite numbers of one length, or a std is not positive.
+
     >>> scaler = Standardizer.fit([[1.0, 10.0], [2.0, 30.0], [4.0, 20.0]])
     >>> scaler.mean, scaler.std
     (array([ 2.33333333, 20.        ]), array([1.24721913, 8.16496581]))
@@ -33,6 +36,17 @@ class Standardizer:
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        mean, std = (_numbers(name, getattr(self, name)).astype(np.float64) for name in ("mean", "std"))
+        if mean.ndim != 1 or mean.shape != std.shape:
+            asked = "`mean` and `std` must each have one number per column"
+            raise InputError(message(asked, found=f"shapes {mean.shape} and {std.shape}"))
+        if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
+            asked = "`mean` must be finite, and `std` finite and positive"
+            raise InputError(message(asked, found=f"mean {mean.tolist()}, std {std.tolist()}"))
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "std", std)
 
     @classmethod
     def fit(cls, X: ArrayLike, ddof: float = 0, sample_weight: ArrayLike | None = None) -> Standardizer:

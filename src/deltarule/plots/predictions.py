@@ -51,15 +51,15 @@ def predicted_against_actual(
 
 
 def confusion(
-    y: ArrayLike, y_hat: ArrayLike, labels: Sequence[Any] | None = None, ax: Axes | None = None
+    y: ArrayLike, y_hat: ArrayLike, ax: Axes | None = None, *, labels: Sequence[Any] | None = None
 ) -> Axes:
     """Draw the number of rows for each pair of actual and predicted class; dark is a large share of its row.
 
     Arguments:
         y: the actual class of each row, (n,).
         y_hat: the predicted class of each row, (n,).
-        labels: the classes in the order wanted; those that occur, sorted, where it is left out.
         ax: where to draw; a new figure where it is left out.
+        labels: the classes in the order wanted; those that occur, sorted, where it is left out.
 
     Raises:
         InputError: a class is not among the labels, the lengths differ or there are no rows.
