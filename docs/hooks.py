@@ -1,4 +1,4 @@
-"""What the documentation makes while it is built: pages from root files, tables from registries, MathML.
+"""What the documentation makes while it is built: pages from root files and labs, tables, MathML.
 
 A line ``[[activations]]`` in a page is replaced by the table of that registry.
 """
@@ -6,15 +6,18 @@ A line ``[[activations]]`` in a page is replaced by the table of that registry.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lab_pages import LABS, Page, executed, filled_in
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from typer.testing import CliRunner
 
@@ -38,16 +41,32 @@ ROOT_PAGES = {
 FUNCTION = re.compile(
     r"(</m(?:i|n|sub|sup|frac)>)?<m[io]>(ln|tanh|erf|sign|max|min)</m[io]>(?=((?:<mrow>)?<mo[^>]*>&#x00028;)?)"
 )
+SIGN = re.compile(
+    r"(<mo[^>]*>&#x000(?:28|2C|3D|5B);</mo>(?:<mspace[^>]*>)?)<mo>(?=&#x02212;)"
+)  # - after ( , = [
 TIGHT = re.compile(r"<mo[^>]*>(&#x0007C;|&#x0002F;)</mo>")  # | and /
+LAB_OUTPUTS: dict[str, str] = {}
 MATH = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', flags=re.DOTALL)
 
-# -- the three hooks that MkDocs calls -------------------------------------------------------------------
+# -- the hooks that MkDocs calls -------------------------------------------------------------------
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the labs in their place of the navigation, the index first."""
+    pages = [f"labs/{path.stem}.md" for path in LABS]
+    config.nav = [{"Labs": pages} if "Labs" in entry else entry for entry in config.nav or ()]
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, page in ROOT_PAGES.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=with_local_links(text)))
+    for page in lab_pages():
+        files.append(File.generated(config, f"labs/{page.name}.md", content=page.markdown()))
+        LAB_OUTPUTS.update(page.outputs)
+        for name, picture in page.pictures.items():
+            files.append(File.generated(config, f"labs/{name}", content=picture))
     return files
 
 
@@ -56,7 +75,8 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
 
 def on_page_content(html: str, **_: object) -> str:
-    return MATH.sub(lambda found: mathml(unescape(found[3]), block=found[2] == "["), html)
+    html = MATH.sub(lambda found: mathml(unescape(found[3]), block=found[2] == "["), html)
+    return filled_in(html, LAB_OUTPUTS)
 
 
 # -- how they do it --------------------------------------------------------------------------------------
@@ -69,14 +89,23 @@ def with_local_links(text: str) -> str:
     return re.sub(r"\[([^\]]+)\]\(LICENSE\)", r"\1", text).replace("](docs/", "](")
 
 
+def lab_pages() -> Iterator[Page]:
+    for path in LABS:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Page(path.stem, executed(path, Path(folder)))
+
+
 def mathml(latex: str, *, block: bool = False) -> str:
     """Return a formula at full size, on a line of its own or in the text."""
-    tag = '<math display="block"' if block else '<math displaystyle="true"'
-    return spaced(convert(latex.strip())).replace("<math", tag, 1).replace(' display="inline"', "", 1)
+    formula = spaced(convert(latex.strip(), display="block" if block else "inline"))
+    if "\\" in formula:
+        raise PluginError(f"latex2mathml does not know a command of {latex!r}; got {formula}")
+    return formula if block else formula.replace('display="inline"', 'displaystyle="true"', 1)
 
 
 def spaced(formula: str) -> str:
-    """Set the spaces around functions as TeX does: ln z, but ln(1 + z); and none around | and /."""
+    """Set the spaces around functions as TeX does: ln z, but ln(1 + z); none around |, / and after a sign."""
+    formula = SIGN.sub(r'\1<mo form="prefix">', formula)
     formula = TIGHT.sub(r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>', formula)
     return FUNCTION.sub(function, formula)
 
