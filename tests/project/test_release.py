@@ -65,7 +65,8 @@ def test_wheel_is_pure_python(wheel: Path) -> None:
 def test_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
-    assert modules | {"deltarule/py.typed"} <= set(names)
+    labs = {f"deltarule/labs/{path.name}" for path in (ROOT / "labs").glob("*.ipynb")}
+    assert modules | labs | {"deltarule/py.typed"} <= set(names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"deltarule"}
     assert any(name.endswith("LICENSE") for name in names)
     assert not any("test" in name or "__pycache__" in name for name in names)
@@ -82,6 +83,8 @@ def test_wheel_trains_in_an_empty_environment(wheel: Path, tmp_path: Path) -> No
     assert str(tmp_path) in printed
     assert "reference the fastest that can do this job; native: it is not compiled" in printed
     assert "train" in run(scripts / "deltarule", "--help", cwd=tmp_path)
+    run(scripts / "deltarule", "labs", "0", cwd=tmp_path)
+    assert len(list(tmp_path.glob("lab0_*.ipynb"))) == 1
 
 
 def lend_dependencies(python: Path) -> None:

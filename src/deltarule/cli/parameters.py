@@ -60,7 +60,7 @@ def loss(text: str) -> str:
 
 def task(text: str) -> str:
     """The name of a task, or "auto"."""
-    return _one_of("task", text, ("auto", *TASKS), {})
+    return one_of("task", text, ("auto", *TASKS), {})
 
 
 def detail(text: str) -> str:
@@ -127,10 +127,10 @@ def file_name(text: str) -> Path:
 
 def _name(registry: Registry[Any], text: str, *more: str) -> str:
     aliases = {alias: name for name in registry for alias in registry.aliases(name)}
-    return _one_of(registry.kind, text, (*more, *registry), aliases)
+    return one_of(registry.kind, text, (*more, *registry), aliases)
 
 
-def _one_of(kind: str, text: str, names: Sequence[str], aliases: Mapping[str, str]) -> str:
+def one_of(kind: str, text: str, names: Sequence[str], aliases: Mapping[str, str]) -> str:
     """Return one of the names, or the one that an alias stands for."""
     if text in names or text in aliases:
         return aliases.get(text, text)

@@ -9,6 +9,7 @@ import typer
 from deltarule import __version__
 from deltarule.cli.failures import USAGE, Program
 from deltarule.cli.help_pages import Verb
+from deltarule.cli.labs import labs
 from deltarule.cli.predict import predict
 from deltarule.cli.step import step
 from deltarule.cli.train import train
@@ -44,3 +45,4 @@ def deltarule(ctx: typer.Context, version: Version = False) -> None:
 app.command(cls=Verb)(train)
 app.command(cls=Verb)(predict)
 app.command(cls=Verb)(step)
+app.command(cls=Verb)(labs)
