@@ -26,7 +26,7 @@ PLACES = (PACKAGE / "labs", PACKAGE.parents[1] / "labs")
 """Where the notebooks lie: in an installed package, and in a checkout."""
 
 NAME = re.compile(r"lab(?P<number>\d+)_(?P<topic>\w+)|index")
-TITLE = re.compile(r"# (?:Lab \d+: )?(.+)")
+TITLE = re.compile(r"# (?:Lab \d+\W+)?(.+)")
 PARAGRAPH = re.compile(r"^(?:\w|[*`$]).*(?:\n.+)*", flags=re.MULTILINE)
 SENTENCE = re.compile(r".*?[.!?](?=\s|$)", flags=re.DOTALL)
 MARKUP = re.compile(r"[*`$\\]")
