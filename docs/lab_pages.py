@@ -42,6 +42,8 @@ PLACEHOLDER = re.compile(r"<p>@@output (\S+)@@</p>")
 def executed(path: Path, folder: Path, timeout: int = 600) -> nbformat.NotebookNode:
     """Run a notebook from top to bottom in a folder; an error or a warning in a cell is raised here."""
     notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    if all(cell.cell_type == "markdown" for cell in notebook.cells):
+        return notebook
     notebook.cells.insert(0, nbformat.v4.new_code_cell(BEFORE))
     client = NotebookClient(
         notebook,
