@@ -265,8 +265,7 @@ def test_steps_end_where_nobody_reads(passes: Path) -> None:
     )
     assert program.stdout is not None
     assert program.stderr is not None
-    while "after 2 steps" not in program.stdout.readline():
-        pass
+    assert any("after 2 steps" in line for line in iter(program.stdout.readline, ""))
     program.stdout.close()
     assert program.stderr.read() == ""
     program.stderr.close()

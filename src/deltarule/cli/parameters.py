@@ -65,7 +65,7 @@ def task(text: str) -> str:
 
 def detail(text: str) -> str:
     """How much of a step is written out."""
-    return _one_of("detail", text, DETAILS, {})
+    return one_of("detail", text, DETAILS, {})
 
 
 def widths(text: str) -> tuple[int, ...]:
