@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         TableError as TableError,
         UnseenCategoryWarning as UnseenCategoryWarning,
     )
+    from deltarule.explain.conventions import CONVENTIONS as CONVENTIONS, Conventions as Conventions
     from deltarule.explain.diagnosis import diagnose as diagnose
     from deltarule.explain.findings import Diagnosis as Diagnosis, Finding as Finding, Stability as Stability
     from deltarule.explain.session import Session as Session, step_through as step_through
@@ -110,6 +111,7 @@ _HOME = {
         "TableError",
         "UnseenCategoryWarning",
     ),
+    "deltarule.explain.conventions": ("CONVENTIONS", "Conventions"),
     "deltarule.explain.trace": ("Line",),
     "deltarule.explain.unit": ("Unit",),
     "deltarule.explain.verdicts": ("Check", "Slip", "Verdict"),

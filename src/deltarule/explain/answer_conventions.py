@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import combinations
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from deltarule.explain.expressions import (
-    Expression,
-    Negative,
-    Number,
-    Product,
-    Quotient,
-    Sum,
-    Symbol,
-    total_of,
-)
+from deltarule.explain.conventions import Conventions
+from deltarule.explain.expressions import Expression, Quotient, Sum, Symbol, total_of
+from deltarule.explain.notation import with_opposite_delta
 from deltarule.explain.recipe import Recipe
+from deltarule.explain.rewriting import doubled, halved
 from deltarule.explain.slips import (
     averages_outputs,
     error_line,
@@ -28,7 +22,6 @@ from deltarule.explain.slips import (
     over_outputs_again,
 )
 
-Equations: TypeAlias = Mapping[str, Expression]
 LARGEST = 3  # in how many ways a document may differ at once
 
 
@@ -37,7 +30,7 @@ class Difference(NamedTuple):
 
     aspect: str
     words: str
-    change: Callable[[Recipe], Equations]
+    change: Callable[[Recipe], Recipe]
 
 
 class Convention(NamedTuple):
@@ -53,61 +46,58 @@ class Convention(NamedTuple):
         return ", ".join(self.differences)
 
 
-def conventions(recipe: Recipe) -> Iterator[Convention]:
-    """Return all conventions in which something differs, those with few differences first."""
-    differences = list(_differences(recipe))
+def conventions(recipe: Recipe, chosen: Conventions) -> Iterator[Convention]:
+    """Return all conventions in which something differs from the chosen ones, few differences first."""
+    differences = list(_differences(recipe, chosen))
     for count in range(1, LARGEST + 1):
-        for chosen in combinations(differences, count):
-            aspects = {difference.aspect for difference in chosen}
+        for several in combinations(differences, count):
+            aspects = {difference.aspect for difference in several}
             if len(aspects) == count:
-                equations: dict[str, Expression] = {}
-                for difference in chosen:
-                    equations |= difference.change(recipe.rewritten(equations))
-                words = tuple(difference.words for difference in chosen)
-                yield Convention(words, recipe.changed(equations), "layout" in aspects)
+                changed = recipe
+                for difference in several:
+                    changed = difference.change(changed)
+                words = tuple(difference.words for difference in several)
+                yield Convention(words, changed, "layout" in aspects)
 
 
-def _differences(recipe: Recipe) -> Iterator[Difference]:
-    yield Difference("sign", "the error is y - ŷ and the step is added", _error_sign)
-    yield Difference("layout", "samples are columns", lambda recipe: {})
+def _differences(recipe: Recipe, chosen: Conventions) -> Iterator[Difference]:
+    opposite = with_opposite_delta(recipe)
+    yield Difference("sign", _sign_words(chosen), lambda _: opposite)  # the first: it needs all numbers
+    other = {"rows": "columns", "columns": "rows"}[chosen.samples]
+    yield Difference("layout", f"samples are {other}", lambda recipe: recipe)
     if is_squared(recipe):
-        yield Difference("factor", "the squared error has half the factor", _half)
-        yield Difference("factor", "the squared error has twice the factor", _twice)
+        yield Difference("factor", "the squared error has half the factor", _each_error(halved))
+        yield Difference("factor", "the squared error has twice the factor", _each_error(doubled))
     if _is_averaged(recipe):
         yield Difference("rows", "the rows are added up, not averaged", _summed)
-        yield Difference("rows", "each delta is divided by N already", _delta_of_the_mean)
+        yield Difference("rows", f"each delta is divided by {chosen.rows} already", _delta_of_the_mean)
     elif recipe.values["N"] != 1.0:
         yield Difference("rows", "the rows are averaged, not added up", _averaged)
     if averages_outputs(recipe):
-        yield Difference("outputs", "the outputs are added up, not averaged", _each_error(not_over_outputs))
+        yield Difference("outputs", "the outputs are added up, not averaged", _each_line(not_over_outputs))
     elif outputs(recipe) > 1 and is_squared(recipe):
-        yield Difference("outputs", "the outputs are averaged, not added up", _each_error(over_outputs_again))
+        yield Difference("outputs", "the outputs are averaged, not added up", _each_line(over_outputs_again))
 
 
-def _error_sign(recipe: Recipe) -> Equations:
-    """Minus the gradient all the way, which is then added."""
-    found: dict[str, Expression] = {error_line(recipe): Negative(recipe.lines[error_line(recipe)].equation)}
-    for key, line in recipe.lines.items():
-        if line.symbol.mark == "gradient" and isinstance(line.equation, Sum):
-            mean, *slopes = line.equation.terms
-            found[key] = Sum((mean, *(Negative(slope) for slope in slopes)))
-        if key.startswith("step_"):
-            found[key] = Negative(line.equation)
-    return found
+def _sign_words(chosen: Conventions) -> str:
+    y, y_hat = chosen.target, chosen.prediction
+    if chosen.delta == "negative derivative":
+        return f"the error is {y_hat} - {y} and the step is subtracted"
+    return f"the error is {y} - {y_hat} and the step is added"
 
 
-def _half(recipe: Recipe) -> Equations:
-    return {key: Quotient(recipe.lines[key].equation, Number(2.0)) for key in ("loss", error_line(recipe))}
+def _each_error(factor: Callable[[Expression], Expression]) -> Callable[[Recipe], Recipe]:
+    def change(recipe: Recipe) -> Recipe:
+        keys = ("loss", error_line(recipe))
+        return recipe.changed({key: factor(recipe.lines[key].equation) for key in keys})
+
+    return change
 
 
-def _twice(recipe: Recipe) -> Equations:
-    return {key: Product((Number(2.0), recipe.lines[key].equation)) for key in ("loss", error_line(recipe))}
-
-
-def _each_error(mistake: Callable[..., Expression | None]) -> Callable[[Recipe], Equations]:
-    def change(recipe: Recipe) -> Equations:
-        found = {key: mistake(recipe.lines[key], recipe) for key in ("loss", error_line(recipe))}
-        return {key: equation for key, equation in found.items() if equation is not None}
+def _each_line(mistake: Callable[..., Expression | None]) -> Callable[[Recipe], Recipe]:
+    def change(recipe: Recipe) -> Recipe:
+        found = {key: mistake(line, recipe) for key, line in recipe.lines.items()}
+        return recipe.changed({key: equation for key, equation in found.items() if equation is not None})
 
     return change
 
@@ -116,22 +106,23 @@ def _is_averaged(recipe: Recipe) -> bool:
     return any("N" in reads for reads in recipe.reads.values())
 
 
-def _summed(recipe: Recipe) -> Equations:
-    found = {key: not_averaged(line, recipe) for key, line in recipe.lines.items()}
-    return {key: equation for key, equation in found.items() if equation is not None}
+def _summed(recipe: Recipe) -> Recipe:
+    return _each_line(not_averaged)(recipe)
 
 
-def _averaged(recipe: Recipe) -> Equations:
+def _averaged(recipe: Recipe) -> Recipe:
     """Divide J and the gradients, but not what the penalties add."""
     found: dict[str, Expression] = {}
     for key, line in recipe.lines.items():
         if key == "J" or line.symbol.mark == "gradient":
             total, *penalties = line.equation.terms if isinstance(line.equation, Sum) else [line.equation]
             found[key] = total_of([Quotient(total, Symbol("N", "N")), *penalties])
-    return found
+    return recipe.changed(found)
 
 
-def _delta_of_the_mean(recipe: Recipe) -> Equations:
-    equations = {key: each for key, each in _summed(recipe).items() if key != "J"}
+def _delta_of_the_mean(recipe: Recipe) -> Recipe:
+    found = {key: not_averaged(line, recipe) for key, line in recipe.lines.items() if key != "J"}
+    equations = {key: equation for key, equation in found.items() if equation is not None}
     delta = output_delta(recipe)
-    return equations | {delta: Quotient(recipe.lines[delta].equation, Symbol("N", "N"))}
+    equations[delta] = Quotient(recipe.lines[delta].equation, Symbol("N", "N"))
+    return recipe.changed(equations)

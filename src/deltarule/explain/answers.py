@@ -61,8 +61,13 @@ def answer_of(key: str, given: Any, shape: tuple[int, ...], decimals: int | None
     return Answer(value.reshape(shape), half_units.reshape(shape), layout)
 
 
+def upright(answer: Answer, shape: tuple[int, ...]) -> Answer:
+    """Return an answer for the transposed quantity as one for the quantity, which has this shape."""
+    return Answer(answer.value.T.reshape(shape), answer.half_units.T.reshape(shape), answer.layout)
+
+
 def turned(answer: Answer) -> Answer:
-    """Return the answer as it reads where samples are columns."""
+    """Return the answer as it reads where rows and columns are the other way round."""
     shape = answer.value.shape
     if answer.layout == "transposed":
         return Answer(answer.value, answer.half_units, "same")

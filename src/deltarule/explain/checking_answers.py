@@ -12,23 +12,35 @@ from numpy.typing import NDArray
 
 from deltarule.core.arrays import require_integer
 from deltarule.errors import InputError, did_you_mean, message
-from deltarule.explain.answer_conventions import Convention, conventions
-from deltarule.explain.answers import Answer, answer_of, turned
+from deltarule.explain.answer_conventions import Convention, conventions as other_conventions
+from deltarule.explain.answers import Answer, answer_of, turned, upright
+from deltarule.explain.conventions import Conventions
 from deltarule.explain.recipe import Recipe, Rerun
 from deltarule.explain.slips import Candidate, candidates, slopes_of_z
-from deltarule.explain.text import TextWriter
 from deltarule.explain.verdicts import Check, Slip, Status, Verdict, entry_verdicts
-from deltarule.explain.writing import Page
 
 ROUNDINGS = range(2, 7)
 """Decimals to which somebody may have rounded what they went on with."""
-WRITTEN_DOWN = ("z", "a", "y", "δ")
+WRITTEN_DOWN = ("z", "a", "ŷ", "δ")
 """Letters of what is written down on the way; what is between them often stays in the calculator."""
 TRANSPOSED = "transposed"
 
 
-def check_answers(recipe: Recipe, given: Mapping[str, Any], decimals: int | None = None) -> Check:
+def check_answers(
+    recipe: Recipe,
+    given: Mapping[str, Any],
+    decimals: int | None,
+    conventions: Conventions,
+    names: Mapping[str, str],
+) -> Check:
     """Mark the numbers that somebody gives for quantities of a step.
+
+    Arguments:
+        recipe: the step in the conventions, but with samples as rows.
+        given: numbers by key.
+        decimals: digits after the point of numbers that are no text.
+        conventions: those that the answers are first taken to be in.
+        names: how quantities are written, by key.
 
     Raises:
         InputError: a key is unknown, a shape does not fit, or something is no number.
@@ -45,9 +57,14 @@ def check_answers(recipe: Recipe, given: Mapping[str, Any], decimals: int | None
         known = also.get(key, key)
         if known not in recipe.lines:
             raise InputError(_unknown(key, recipe))
-        answers[known] = answer_of(key, numbers, np.shape(recipe.values[known]), decimals)
+        shape = np.shape(recipe.values[known])
+        if conventions.samples == "columns":
+            shown = (*shape[::-1], 1)[:2] if shape else ()
+            answers[known] = upright(answer_of(key, numbers, shown, decimals), shape)
+        else:
+            answers[known] = answer_of(key, numbers, shape, decimals)
     ordered = {key: answers[key] for key in recipe.lines if key in answers}
-    return _Marking(recipe, ordered).check()
+    return _Marking(recipe, ordered, conventions, names).check()
 
 
 def _unknown(key: str, recipe: Recipe) -> str:
@@ -140,7 +157,7 @@ def _largest(value: Any) -> float:
 def _rounded(recipe: Recipe, decimals: int, everything: bool, key: str, value: Any) -> Any:
     """Round a quantity, halves away from zero as by hand."""
     symbol = recipe.lines[key].symbol
-    if everything or (symbol.letter in WRITTEN_DOWN and symbol.mark in ("", "hat")):
+    if everything or (symbol.letter in WRITTEN_DOWN and not symbol.mark):
         return np.round(value * (1.0 + 1e-12), decimals)
     return value
 
@@ -151,13 +168,18 @@ def _rounded(recipe: Recipe, decimals: int, everything: bool, key: str, value: A
 class _Marking:
     """All answers of one check: the verdict on one may depend on those before it."""
 
-    def __init__(self, recipe: Recipe, answers: Mapping[str, Answer]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        answers: Mapping[str, Answer],
+        conventions: Conventions,
+        names: Mapping[str, str],
+    ) -> None:
         self.base = _Reading(recipe, answers, _slack(recipe, answers))
-        self.words, other = _best_convention(self.base)
+        self.conventions, self.names = conventions, names
+        self.words, other = _best_convention(self.base, conventions)
         self.other = other
         self.own = other or self.base  # the reading in which the answers are taken further
-        page = Page(TextWriter(), len(recipe.values["x"]))
-        self.names = {key: page.symbol(line.symbol) for key, line in recipe.lines.items()}
         self.verdicts: dict[str, Verdict] = {}
 
     def check(self) -> Check:
@@ -205,7 +227,11 @@ class _Marking:
             for reading in readings
             if reading.answers[key].layout == TRANSPOSED
         ]
-        return (*turned_[:1], *_grouped(found, key, self.base.recipe))
+        return (*turned_[:1], *self.grouped(found, key))
+
+    def grouped(self, found: list[Candidate], key: str) -> tuple[Slip, ...]:
+        """One slip of each kind, in the words of the conventions."""
+        return _grouped(found, key, self.base.recipe, self.conventions)
 
     def later_slips(self, key: str, wrong: frozenset[str]) -> tuple[Slip, ...]:
         """Return the slips that give an answer when it goes on from earlier ones that are wrong."""
@@ -217,9 +243,7 @@ class _Marking:
             each for each in candidates(recipe, at=key) if self.own.fits(key, each.rerun.fresh(key)).all()
         ]
         after = f", going on from your {self.listed(before)}"
-        return tuple(
-            slip._replace(words=slip.words + after) for slip in _grouped(found, key, self.base.recipe)
-        )
+        return tuple(slip._replace(words=slip.words + after) for slip in self.grouped(found, key))
 
     def listed(self, keys: frozenset[str]) -> str:
         """Earlier quantities, as they are written; not those that only follow from others."""
@@ -231,8 +255,13 @@ class _Marking:
         reading = self.other if status == "convention" and self.other is not None else self.base
         answer, expected = reading.answers[key], reading.recipe.values[key]
         fits = self.base.fits(key, self.base.recipe.values[key]) & (status != "convention")
-        whole = Verdict(key, status, answer.value, expected, slips, note, names=self.names)
         own = {} if slips or status != "wrong" else self.entry_slips(key, fits)
+        given = answer.value
+        if self.conventions.samples == "columns":
+            given, fits = given.T, fits.T
+            expected = np.transpose(expected) if np.ndim(expected) else expected
+            own = {at[::-1]: found for at, found in own.items()}
+        whole = Verdict(key, status, given, expected, slips, note, names=self.names)
         return replace(whole, entries=entry_verdicts(whole, fits, own))
 
     def entry_slips(self, key: str, fits: NDArray[np.bool_]) -> dict[tuple[int, ...], tuple[Slip, ...]]:
@@ -240,26 +269,26 @@ class _Marking:
         local = [each for each in self.base.candidates if each.places == (key,)]
         agrees = [(each, self.base.fits(key, each.rerun[key])) for each in local]
         return {
-            at: _grouped([each for each, same in agrees if same[at]], key, self.base.recipe)
+            at: self.grouped([each for each, same in agrees if same[at]], key)
             for at in np.ndindex(fits.shape)
             if not fits[at]
         }
 
 
-def _best_convention(base: _Reading) -> tuple[str, _Reading | None]:
+def _best_convention(base: _Reading, chosen: Conventions) -> tuple[str, _Reading | None]:
     """Return the convention in which more answers are right than here, in words and as a reading."""
-    best, chosen, words = len(base.right_ones), None, []
+    best, found, words = len(base.right_ones), None, []
     if best == len(base.answers):
         return "", None
     fewest = 0
-    for convention in conventions(base.recipe):
+    for convention in other_conventions(base.recipe, chosen):
         reading = _read_in(convention, base)
         count = len(reading.right_ones)
         if count > best:
-            best, chosen, words, fewest = count, reading, [convention.words], len(convention.differences)
-        elif chosen is not None and count == best and len(convention.differences) == fewest:
+            best, found, words, fewest = count, reading, [convention.words], len(convention.differences)
+        elif found is not None and count == best and len(convention.differences) == fewest:
             words.append(convention.words)
-    return ", or ".join(words), chosen
+    return ", or ".join(words), found
 
 
 def _read_in(convention: Convention, base: _Reading) -> _Reading:
@@ -269,19 +298,31 @@ def _read_in(convention: Convention, base: _Reading) -> _Reading:
     return _Reading(convention.recipe, answers, base.slack)
 
 
-def _grouped(found: list[Candidate], key: str, recipe: Recipe) -> tuple[Slip, ...]:
+def _grouped(found: list[Candidate], key: str, recipe: Recipe, conventions: Conventions) -> tuple[Slip, ...]:
     """One slip of each kind, with the places where it may have happened, the nearest first."""
     order = list(recipe.lines)
     kinds: dict[str, list[Candidate]] = {}
     for each in found:
         kinds.setdefault(each.kind.name, []).append(each)
-    slips = []
+    slips, words = [], _words_of(conventions)
     for same in kinds.values():
         places = {each.places for each in same}
         places -= {keys for keys in places if any((each,) in places for each in keys) and len(keys) > 1}
         nearest = sorted(places, key=lambda keys: (len(keys), *(-order.index(each) for each in keys)))
-        slips.append(Slip(same[0].kind.name, same[0].kind.words, tuple(nearest)))
+        slips.append(Slip(same[0].kind.name, same[0].kind.words.format(**words), tuple(nearest)))
     return tuple(sorted(slips, key=lambda slip: slip.places[0] != (key,)))
+
+
+def _words_of(conventions: Conventions) -> dict[str, str]:
+    """What the words of the slips name as the conventions do."""
+    subtracts = conventions.delta == "derivative"
+    added, subtracted = "gradient is added instead of subtracted", "step is subtracted instead of added"
+    return {
+        "z": conventions.pre_activation,
+        "a": conventions.activation,
+        "N": conventions.rows,
+        "direction": added if subtracts else subtracted,
+    }
 
 
 def _shared(slips: tuple[Slip, ...], others: tuple[Slip, ...], key: str) -> bool:

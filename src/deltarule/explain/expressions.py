@@ -63,7 +63,9 @@ class Number(Expression):
 class Symbol(Expression):
     """A quantity: its key among the values, its letter, its layer (from 1), a mark and its entry (from 0).
 
-    Marks: "hat", "gradient" for ∂J/∂, "loss_gradient" for ∂ℓ/∂, "slope" for φ′(z), "new", "old".
+    Marks: "hat", "gradient" for ∂J/∂, "loss_gradient" for ∂ℓ/∂, "slope" for φ′(z), "step" for Δ, "new" and
+    "old". ``other`` is the second letter that a mark may need, the J of ∂J/∂W; ``scale`` is written in front,
+    as in -∂J/∂W; ``start`` are the numbers of the first row and column.
     """
 
     key: str
@@ -71,6 +73,9 @@ class Symbol(Expression):
     layer: int | None = None
     mark: str = ""
     place: tuple[int, ...] = ()
+    other: str = ""
+    scale: float = 1.0
+    start: At = (1, 1)
 
     def evaluate(self, values: Values) -> Any:
         return np.asarray(values[self.key])[self.place] if self.place else values[self.key]
@@ -217,6 +222,54 @@ class Total(Expression):
         count = np.atleast_2d(self.of.evaluate(values)).shape[self.axis]
         ats = [(m, column) if self.axis == 0 else (row, m) for m in range(count)]
         return total_of([self.of.entry(each, values) for each in ats])
+
+
+@dataclass(frozen=True)
+class Stacked(Expression):
+    """Blocks below one another (axis 0) or side by side (axis 1); a number is repeated."""
+
+    blocks: tuple[Expression, ...]
+    axis: int
+
+    def evaluate(self, values: Values) -> Any:
+        arrays = [np.atleast_2d(block.evaluate(values)) for block in self.blocks]
+        length = max(array.shape[1 - self.axis] for array in arrays)
+        dtype = np.result_type(
+            *(a for a, block in zip(arrays, self.blocks, strict=True) if not isinstance(block, Number))
+        )
+        sizes = [array.shape[self.axis] for array in arrays]
+        shapes = [(size, length) if self.axis == 0 else (length, size) for size in sizes]
+        repeated = [np.broadcast_to(a, shape).astype(dtype) for a, shape in zip(arrays, shapes, strict=True)]
+        return np.concatenate(repeated, self.axis)
+
+    def entry(self, at: At, values: Values) -> Expression:
+        place = at[self.axis]
+        for block in self.blocks[:-1]:
+            size = np.atleast_2d(block.evaluate(values)).shape[self.axis]
+            if place < size:
+                return block.entry(_moved(at, self.axis, place), values)
+            place -= size
+        return self.blocks[-1].entry(_moved(at, self.axis, place), values)
+
+
+@dataclass(frozen=True)
+class Part(Expression):
+    """The first row (axis 0) or column (axis 1), or all but the first."""
+
+    of: Symbol
+    axis: int
+    first: bool
+
+    def evaluate(self, values: Values) -> Any:
+        cut = slice(0, 1) if self.first else slice(1, None)
+        return self.of.evaluate(values)[(slice(None),) * self.axis + (cut,)]
+
+    def entry(self, at: At, values: Values) -> Expression:
+        return self.of.entry(_moved(at, self.axis, 0 if self.first else at[self.axis] + 1), values)
+
+
+def _moved(at: At, axis: int, place: int) -> At:
+    return (place, at[1]) if axis == 0 else (at[0], place)
 
 
 def nodes_of(expression: Expression) -> Iterator[Expression]:

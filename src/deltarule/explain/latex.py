@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from deltarule.explain.expressions import Symbol
-from deltarule.explain.writing import ATOM
+from deltarule.explain.writing import ATOM, parts_of, second_letter
 
 LETTERS = {
-    "δ": r"\delta",
     "φ": r"\varphi",
-    "η": r"\eta",
-    "μ": r"\mu",
-    "λ": r"\lambda",
     "Ω": r"\Omega",
     "ε": r"\varepsilon",
     "ℓ": r"\ell",
@@ -40,20 +37,19 @@ class LatexWriter:
     fraction_strength = ATOM
 
     def symbol(self, symbol: Symbol, indices: Sequence[int]) -> str:
-        letter, layer = symbol.letter, "" if symbol.layer is None else f"({symbol.layer})"
-        head, _, tail = letter.partition("_")  # v_W: the velocity of W
-        letter = LETTERS.get(head, head)
-        if symbol.mark == "hat" or (symbol.mark == "loss_gradient" and head == "y"):
-            letter = rf"\hat{{{letter}}}"
+        layer = "" if symbol.layer is None else f"({symbol.layer})"
+        letter, tail, hat = parts_of(symbol)
+        letter = rf"\hat{{{letter_of(letter)}}}" if hat else letter_of(letter)
         upper = layer + (rf"\,\mathrm{{{symbol.mark}}}" if symbol.mark in ("new", "old") else "")
         lower = ",".join(([tail] if tail else []) + ([_places(indices)] if indices else []))
         if symbol.mark == "slope":
-            return rf"\varphi'\!\left({_scripts('z', layer, lower)}\right)"
+            inside = _scripts(letter_of(second_letter(symbol)), layer, lower)
+            return rf"{letter}'\!\left({inside}\right)"
         name = _scripts(letter, upper, lower)
         if symbol.mark in ("gradient", "loss_gradient"):
-            above = "J" if symbol.mark == "gradient" else r"\ell"
+            above = letter_of(second_letter(symbol))
             return rf"\frac{{\partial {above}}}{{\partial {name}}}"
-        return name
+        return rf"\Delta {name}" if symbol.mark == "step" else name
 
     def number(self, digits: str) -> str:
         over, slash, under = digits.partition("/")
@@ -93,6 +89,13 @@ class LatexWriter:
         if name in FUNCTIONS:
             return FUNCTIONS[name] % of
         return rf"\operatorname{{{name.replace('_', ' ').replace('′', chr(39))}}}\left({of}\right)"
+
+
+def letter_of(letter: str) -> str:
+    """Write a letter, Greek ones by their names."""
+    name = unicodedata.name(letter, "") if len(letter) == 1 else ""
+    greek = "\\" + name.removeprefix("GREEK SMALL LETTER ").lower()
+    return LETTERS.get(letter, greek if name.startswith("GREEK SMALL LETTER") else letter)
 
 
 def _places(indices: Sequence[int]) -> str:

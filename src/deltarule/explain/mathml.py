@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from deltarule.explain.expressions import Symbol
-from deltarule.explain.writing import ATOM
+from deltarule.explain.writing import ATOM, parts_of, second_letter
 
 OPERATORS = {
     "+": "<mo>+</mo>",
@@ -35,21 +35,20 @@ class MathWriter:
 
     def symbol(self, symbol: Symbol, indices: Sequence[int]) -> str:
         layer = "" if symbol.layer is None else f"<mn>({symbol.layer})</mn>"
-        head, _, tail = symbol.letter.partition("_")
+        head, tail, hat = parts_of(symbol)
         letter = f"<mi>{escape(head)}</mi>"
-        if symbol.mark == "hat" or (symbol.mark == "loss_gradient" and head == "y"):
+        if hat:
             letter = f"<mover accent='true'>{letter}<mo>^</mo></mover>"
         upper = layer + (f"<mtext>&nbsp;{symbol.mark}</mtext>" if symbol.mark in ("new", "old") else "")
         lower = (f"<mi>{escape(tail)}</mi>" if tail else "") + _places(indices)
         if symbol.mark == "slope":
-            inside = _scripts("<mi>z</mi>", layer, lower)
-            return f"<mrow><mi>φ</mi><mo>′</mo>{self.parentheses(inside)}</mrow>"
+            inside = _scripts(f"<mi>{second_letter(symbol)}</mi>", layer, lower)
+            return f"<mrow>{letter}<mo>′</mo>{self.parentheses(inside)}</mrow>"
         name = _scripts(letter, upper, lower)
         if symbol.mark in ("gradient", "loss_gradient"):
-            above = "J" if symbol.mark == "gradient" else "ℓ"
             partial = '<mi mathvariant="normal">∂</mi>'
-            return self.fraction(f"{partial}<mi>{above}</mi>", partial + name)
-        return name
+            return self.fraction(f"{partial}<mi>{second_letter(symbol)}</mi>", partial + name)
+        return f'<mrow><mi mathvariant="normal">Δ</mi>{name}</mrow>' if symbol.mark == "step" else name
 
     def number(self, digits: str) -> str:
         over, slash, under = digits.partition("/")

@@ -13,9 +13,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from deltarule.core.arrays import Array
-from deltarule.explain.expressions import Expression, Sum, Symbol, Values, is_opaque
+from deltarule.explain.expressions import Expression, Sum, Symbol, Values
+from deltarule.explain.reasons import Reason
 from deltarule.explain.rewriting import keys_of, leave_out
 from deltarule.explain.trace import Line
+
+MOVES = Reason("The parameter moves by its step.")
 
 Finish: TypeAlias = Callable[[str, Any], Any]
 """What is done with a quantity as soon as it is computed; given its key and value."""
@@ -102,22 +105,25 @@ class Rerun(dict[str, Any]):
 
 
 def recipe_of(lines: Iterable[Line], values: Values) -> Recipe:
-    """Return the recipe of a working; it has the step of every parameter as a quantity: ``step_W1``."""
+    """Return the recipe of a step."""
+    return Recipe({line.key: line for line in lines}, values)
+
+
+def with_steps(recipe: Recipe) -> Recipe:
+    """Return the recipe with the step of every parameter as a quantity: ``step_W1``."""
     found: dict[str, Line] = {}
-    known = dict(values)
-    for line in lines:
+    known = dict(recipe.values)
+    for line in recipe.lines.values():
         parameter = line.key.removesuffix("_after")
-        if line.symbol.mark != "new" or is_opaque(line.equation):
+        step = Symbol(f"step_{parameter}", line.symbol.letter, line.layer, "step", start=line.symbol.start)
+        equation = leave_out(line.equation, parameter)
+        if line.symbol.mark != "new" or equation == line.equation or step.key in known:
             found[line.key] = line
             continue
-        step = Symbol(f"step_{parameter}", f"Δ{line.symbol.letter}", line.layer)
-        equation = leave_out(line.equation, parameter)
-        known[step.key] = np.asarray(equation.evaluate(values), dtype=np.float64).reshape(
-            np.shape(line.value)
-        )
+        known[step.key] = np.asarray(equation.evaluate(known)).reshape(np.shape(line.value))
         found[step.key] = replace(
             line, key=step.key, symbol=step, equation=equation, value=known[step.key], also=()
         )
-        start = Symbol(parameter, line.symbol.letter, line.layer)
-        found[line.key] = replace(line, equation=Sum((start, step)))
+        start = replace(line.symbol, key=parameter, mark="")
+        found[line.key] = replace(line, equation=Sum((start, step)), reason=MOVES)
     return Recipe(found, known)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from itertools import groupby
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -10,9 +11,11 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 from deltarule.core.arrays import Array
+from deltarule.explain.conventions import Conventions
 from deltarule.explain.expressions import Expression, Symbol, Values, is_opaque
-from deltarule.explain.latex import LatexWriter
+from deltarule.explain.latex import LatexWriter, letter_of
 from deltarule.explain.mathml import MathWriter
+from deltarule.explain.notes import Note
 from deltarule.explain.text import TextWriter
 from deltarule.explain.trace import Line
 from deltarule.explain.writing import Page, Writer
@@ -41,6 +44,12 @@ class Shown(Protocol):
     @property
     def rows(self) -> int: ...
 
+    @property
+    def conventions(self) -> Conventions: ...
+
+    @property
+    def notes(self) -> Sequence[Note]: ...
+
     def entries(self, key: str) -> list[tuple[Symbol, Expression, Any]]: ...
 
 
@@ -51,9 +60,15 @@ class Equation(NamedTuple):
     rights: list[str]
 
 
+def page_of(working: Shown, writer: Writer) -> Page:
+    """Return the page that a working is written on."""
+    columns = working.conventions.samples == "columns"
+    return Page(writer, working.rows, working.decimals, columns=columns)
+
+
 def equations(working: Shown, line: Line, writer: Writer) -> list[Equation]:
     """Return a line as equations: over arrays, or one per entry where every sum is written out."""
-    page = Page(writer, working.rows, working.decimals)
+    page = page_of(working, writer)
     numbers = page.with_numbers(working.values)
     whole = Equation(page.symbol(line.symbol), [page.write(line.equation)])
     if working.detail == "summary":
@@ -103,12 +118,33 @@ def by_part(working: Shown) -> Iterator[tuple[str, Iterator[Line]]]:
         yield PARTS[part], lines
 
 
+# -- notes -----------------------------------------------------------------------------------------------
+
+INTRODUCTION = "What differs from the library's own notation:"
+
+
+def heading_of(working: Shown) -> str:
+    """Return the heading above the notes, which names the conventions."""
+    return f"Notation: {working.conventions.name}"
+
+
+def note_text(
+    note: Note, page: Page, math: str = "{}", words: Callable[[str], str] = lambda words: words
+) -> str:
+    """Write a note, its symbols as ``math``, its words as ``words`` has them."""
+    return "".join(words(part) if isinstance(part, str) else math.format(page.write(part)) for part in note)
+
+
 # -- plain text ------------------------------------------------------------------------------------------
 
 
 def text_of(working: Shown) -> str:
     """Equations below one another, the equals signs aligned, each quantity with its reason."""
-    page, found = Page(TextWriter(), working.rows, working.decimals), []
+    page, found = page_of(working, TextWriter()), []
+    if working.notes:
+        heading = heading_of(working)
+        items = "\n".join(f"  - {note_text(note, page)}" for note in working.notes)
+        found.append(f"{heading}\n{'-' * len(heading)}\n\n{INTRODUCTION}\n{items}")
     for heading, lines in by_part(working):
         found.append(f"{heading}\n{'-' * len(heading)}")
         for line in lines:
@@ -133,6 +169,10 @@ def _text_equation(equation: Equation) -> str:
 def markdown_of(working: Shown) -> str:
     """Headings, reasons, and display equations."""
     found = []
+    if working.notes:
+        page = page_of(working, LatexWriter())
+        items = "\n".join(f"- {note_text(note, page, '${}$')}" for note in working.notes)
+        found.append(f"## {heading_of(working)}\n\n{INTRODUCTION}\n\n{items}")
     for heading, lines in by_part(working):
         found.append(f"## {heading}")
         found += [f"{line.why}\n\n$$\n{_aligned(working, line)}\n$$" for line in lines]
@@ -148,6 +188,11 @@ def latex_of(working: Shown) -> str:
         r"\allowdisplaybreaks",
         r"\begin{document}",
     ]
+    if working.notes:
+        page = page_of(working, LatexWriter())
+        items = [rf"\item {note_text(note, page, '${}$', _plain)}" for note in working.notes]
+        found += [rf"\section*{{{_plain(heading_of(working))}}}", rf"\noindent {INTRODUCTION}"]
+        found += [r"\begin{itemize}", *items, r"\end{itemize}"]
     for heading, lines in by_part(working):
         found.append(rf"\section*{{{heading}}}")
         found += [f"\\noindent {_plain(line.why)}\n\\[\n{_aligned(working, line)}\n\\]" for line in lines]
@@ -160,14 +205,15 @@ def _aligned(working: Shown, line: Line) -> str:
         rows.append(f"{left} &= {first}")
         rows += [f"&= {right}" for right in others]
     if working.detail == "summary":
-        words = summary(line.value, Page(LatexWriter(), working.rows, working.decimals))
+        words = summary(line.value, page_of(working, LatexWriter()))
         rows.append(rf"&\quad\text{{{words.replace('×', 'by')}}}")
     inside = " \\\\\n".join(rows)
     return f"\\begin{{aligned}}\n{inside}\n\\end{{aligned}}"
 
 
 def _plain(words: str) -> str:
-    return words.replace("_", r"\_").replace("η", r"$\eta$")
+    words = words.replace("_", r"\_")
+    return re.sub("[α-ω]", lambda letter: f"${letter_of(letter[0])}$", words)
 
 
 # -- HTML ------------------------------------------------------------------------------------------------
@@ -182,7 +228,16 @@ STYLE = (
 def html_of(working: Shown) -> str:
     """A fragment that stands for itself in a page or a notebook."""
     found = ['<div class="deltarule-working">', STYLE]
-    page = Page(MathWriter(), working.rows, working.decimals)
+    page = page_of(working, MathWriter())
+    if working.notes:
+        items = [f"<li>{note_text(note, page, '<math>{}</math>', escape)}</li>" for note in working.notes]
+        found += [
+            f"<h3>{escape(heading_of(working))}</h3>",
+            f"<p>{escape(INTRODUCTION)}</p>",
+            "<ul>",
+            *items,
+            "</ul>",
+        ]
     for heading, lines in by_part(working):
         found.append(f"<h3>{heading}</h3>")
         for line in lines:

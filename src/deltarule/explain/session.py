@@ -23,6 +23,7 @@ from deltarule.core.penalties import Penalty
 from deltarule.data.batches import BatchPlan, Indices, OwnBatches, Remainder, Selection
 from deltarule.engines.base import Job, TrainingState, apply
 from deltarule.errors import InputError, message
+from deltarule.explain.conventions import Conventions
 from deltarule.explain.overview import changes_of, losses_of, place_of
 from deltarule.explain.terminal import styled
 from deltarule.explain.working import AskedDetail, Working, working_of
@@ -125,7 +126,12 @@ class Session:
         return {name: values.copy() for name, values in self._here.state.optimizer.items()}
 
     def working(
-        self, *, detail: AskedDetail = "auto", decimals: int | None = None, exact: bool = False
+        self,
+        *,
+        detail: AskedDetail = "auto",
+        decimals: int | None = None,
+        exact: bool = False,
+        conventions: str | Conventions = "library",
     ) -> Working:
         """Return every number of the next step next to its equation, the optimizer's memory included.
 
@@ -136,7 +142,7 @@ class Session:
         """
         rows = self.job.rows.take(self._selection(self._here))
         job = replace(self.job, rows=rows, plan=BatchPlan(len(rows.X)))
-        return working_of(job, self._here.state, detail, decimals, exact)
+        return working_of(job, self._here.state, detail, decimals, exact, conventions)
 
     @property
     def net(self) -> Network:

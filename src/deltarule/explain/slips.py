@@ -6,6 +6,7 @@ A slip is computed, never guessed: the step is worked out again with it, and the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -24,7 +25,7 @@ from deltarule.explain.expressions import (
 )
 from deltarule.explain.formulas import ONE, SLOPES, VALUES, hadamard
 from deltarule.explain.recipe import Recipe, Rerun
-from deltarule.explain.rewriting import keys_of, leave_out, put, rewrite
+from deltarule.explain.rewriting import keys_of, leave_out, put, rewrite, without_ones
 from deltarule.explain.trace import Line
 
 Mistake: TypeAlias = Callable[[Line, Recipe], "Expression | Mapping[str, Expression] | None"]
@@ -34,7 +35,7 @@ Mistake: TypeAlias = Callable[[Line, Recipe], "Expression | Mapping[str, Express
 class Kind(NamedTuple):
     """A kind of slip: its name, what went wrong in words, its equation, and whether it may be a habit.
 
-    Who has a habit makes the slip in every layer.
+    Who has a habit makes the slip in every layer. The words have places for letters of the conventions.
     """
 
     name: str
@@ -148,7 +149,7 @@ def _without_divisor(equation: Expression, divisor: Expression) -> Expression:
 
 
 def _without_bias(line: Line, recipe: Recipe) -> Expression | None:
-    return leave_out(line.equation, f"b{line.layer}") if line.key.startswith("z") else None
+    return leave_out(without_ones(line.equation), f"b{line.layer}") if line.key.startswith("z") else None
 
 
 def _without_offset(line: Line, recipe: Recipe) -> Expression | None:
@@ -261,10 +262,16 @@ def _weights_not_transposed(line: Line, recipe: Recipe) -> Expression | None:
 
 
 def _updated_too_early(line: Line, recipe: Recipe) -> Expression | None:
-    match line.equation:
-        case MatMul(delta, Transpose(Symbol(key, "W", layer))):
-            return MatMul(delta, Transpose(Symbol(f"{key}_after", "W", layer, "new")))
-    return None
+    if not line.key.startswith("da"):
+        return None
+    return rewrite(
+        line.equation,
+        lambda node: (
+            replace(node, key=f"{node.key}_after")
+            if isinstance(node, Symbol) and node.letter == "W"
+            else None
+        ),
+    )
 
 
 def _without_penalty(line: Line, recipe: Recipe) -> Expression | None:
@@ -289,11 +296,11 @@ def _without_old_value(line: Line, recipe: Recipe) -> Expression | None:
 
 KINDS = (
     Kind("sign", "the sign is reversed", _sign),
-    Kind("gradient added", "the gradient is added instead of subtracted", _uphill, habit=True),
+    Kind("gradient added", "the {direction}", _uphill, habit=True),
     Kind("factor 2 missing", "a factor 2 is missing", _half),
     Kind("factor 2 too many", "there is a factor 2 too many", _twice),
-    Kind("not averaged", "the sum over the rows is not divided by N", not_averaged, habit=True),
-    Kind("averaged twice", "there is a division by N too many", _averaged_again),
+    Kind("not averaged", "the sum over the rows is not divided by {N}", not_averaged, habit=True),
+    Kind("averaged twice", "there is a division by {N} too many", _averaged_again),
     Kind("not averaged over outputs", "the division by the number of outputs is missing", not_over_outputs),
     Kind(
         "averaged over outputs", "there is a division by the number of outputs too many", over_outputs_again
@@ -309,8 +316,8 @@ KINDS = (
         _updated_too_early,
         habit=True,
     ),
-    Kind("slope at a", "the slope is taken at a instead of z", _slope_at_a, habit=True),
-    Kind("slope of z", "the slope is written in a, but z was put in", _slope_of_z, habit=True),
+    Kind("slope at a", "the slope is taken at {a} instead of {z}", _slope_at_a, habit=True),
+    Kind("slope of z", "the slope is written in {a}, but {z} was put in", _slope_of_z, habit=True),
     Kind("slope forgotten", "the slope of the activation is forgotten", _without_slope, habit=True),
     Kind(
         "slope not cancelled",

@@ -26,10 +26,10 @@ from deltarule.explain.expressions import (
     Values,
     nodes_of,
 )
-from deltarule.explain.renderings import PARTS, Shown
+from deltarule.explain.renderings import PARTS, Shown, page_of
 from deltarule.explain.text import TextWriter
 from deltarule.explain.trace import Line
-from deltarule.explain.writing import ATOM, POWER, PRODUCT, SUM, Page
+from deltarule.explain.writing import ATOM, POWER, PRODUCT, SUM
 
 MOST_FORMULAS = 10_000
 """Cells with a formula; more would be read by nobody."""
@@ -38,7 +38,7 @@ LONGEST_FORMULA = 8192
 ELSEWHERE = "working.to_html() has no such limit."
 
 HEADER_ROW, FIRST_COLUMN = 3, 3
-"""The row of the column titles, and where the numbers begin; from 0."""
+"""The row of the column titles where there are no notes, and where the numbers begin; from 0."""
 
 Cell: TypeAlias = Callable[[Symbol], str]
 """The address of an entry."""
@@ -156,9 +156,9 @@ GIVEN: Mapping[str, tuple[str, str]] = {
     "x": (DATA, "The inputs."),
     "y": (DATA, "The targets."),
     "w": (DATA, "How much each row counts."),
-    "offset": (DATA, "What is added to z of the output layer."),
+    "offset": (DATA, "What is added to {z} of the output layer."),
     "N": (DATA, "What the sums over the rows are divided by."),
-    "W": (PARAMETERS, "The weights into layer {layer}: row i, column j leads from unit i to unit j."),
+    "W": (PARAMETERS, "The weights into layer {layer}: {i}, {j} leads from unit i to unit j."),
     "b": (PARAMETERS, "The biases of layer {layer}."),
     "eta": (SETTINGS, "The learning rate."),
     "lambda": (SETTINGS, "The strength of the penalty {rest}."),
@@ -181,7 +181,9 @@ def blocks(working: Shown) -> list[Block]:
     for line in working.lines:
         _require_known(line)
         _require_finite(line, working.values)
-    found = _placed([*_given(working), *(_computed(line, working.rows) for line in working.lines)])
+    found = _placed(
+        [*_given(working), *(_computed(line, working) for line in working.lines)], header_row(working)
+    )
     by_key = {block.symbol.key: block for block in found}
     lines = {line.key: line for line in working.lines}
 
@@ -192,14 +194,20 @@ def blocks(working: Shown) -> list[Block]:
         if key in lines:
             by_key[key] = replace(block, formulas=_formulas(lines[key], working.values, cell))
         elif key == "N":
-            total = f"=SUM({by_key['w'].cells()})" if "w" in by_key else f"=ROWS({by_key['x'].cells()})"
+            count = "COLUMNS" if working.conventions.samples == "columns" else "ROWS"
+            total = f"=SUM({by_key['w'].cells()})" if "w" in by_key else f"={count}({by_key['x'].cells()})"
             by_key[key] = replace(block, formulas=[[total]])
     return list(by_key.values())
 
 
-def _placed(found: Sequence[Block]) -> list[Block]:
+def header_row(working: Shown) -> int:
+    """Return the row of the column titles, from 0: below the notes."""
+    return HEADER_ROW + len(working.notes)
+
+
+def _placed(found: Sequence[Block], header: int) -> list[Block]:
     """Below one another: two rows for a new heading, one around blocks of several rows."""
-    placed, row, part, height = [], HEADER_ROW + 1, "", 1
+    placed, row, part, height = [], header + 1, "", 1
     for block in found:
         heading, gap = block.part != part, max(height, len(block.numbers)) > 1
         row += 2 if heading else gap
@@ -209,8 +217,8 @@ def _placed(found: Sequence[Block]) -> list[Block]:
     return placed
 
 
-def _computed(line: Line, rows: int) -> Block:
-    page = Page(TextWriter(), rows)
+def _computed(line: Line, working: Shown) -> Block:
+    page = page_of(working, TextWriter())
     equations = [line.equation] if line.computed_as is None else [line.equation, line.computed_as]
     equation = " = ".join(page.write(each) for each in equations)
     return Block(line.symbol, PARTS[line.part], page.symbol(line.symbol), equation, line.why, line.value)
@@ -228,15 +236,19 @@ def _given(working: Shown) -> list[Block]:
 
 def _given_block(symbol: Symbol, working: Shown) -> Block:
     part, why = GIVEN[_stem(symbol)]
-    why = why.format(layer=symbol.layer, rest=symbol.key.partition("_")[2])
+    i, j = ("column i", "row j") if working.conventions.samples == "columns" else ("row i", "column j")
+    z, rest = working.conventions.pre_activation, symbol.key.partition("_")[2]
+    why = why.format(layer=symbol.layer, rest=rest, z=z, i=i, j=j)
+    if 0 in symbol.start:
+        why += f" The first {i.split()[0]} holds the biases."
     equation = "" if symbol.key != "N" else "the sum of w" if "w" in working.values else "the number of rows"
     value = working.values[symbol.key]
-    return Block(symbol, part, Page(TextWriter(), working.rows).symbol(symbol), equation, why, value)
+    return Block(symbol, part, page_of(working, TextWriter()).symbol(symbol), equation, why, value)
 
 
 def _stem(symbol: Symbol) -> str:
     """The beginning of a key, as GIVEN has it."""
-    return symbol.letter if symbol.letter in ("W", "b") else symbol.key.split("_")[0].rstrip("0123456789")
+    return symbol.key.split("_")[0].rstrip("0123456789")
 
 
 def _live(line: Line) -> Expression:

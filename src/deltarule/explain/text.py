@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from deltarule.explain.expressions import Symbol
-from deltarule.explain.writing import PRODUCT
+from deltarule.explain.writing import PRODUCT, parts_of, second_letter
 
 SUPERSCRIPTS = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
 SUBSCRIPTS = str.maketrans("0123456789,", "₀₁₂₃₄₅₆₇₈₉,")
@@ -29,14 +30,13 @@ class TextWriter:
     def symbol(self, symbol: Symbol, indices: Sequence[int]) -> str:
         layer = "" if symbol.layer is None else f"({symbol.layer})".translate(SUPERSCRIPTS)
         places = subscript(indices)
+        letter, below, hat = parts_of(symbol)
         if symbol.mark == "slope":
-            return f"φ′(z{layer}{places})"
-        letter = symbol.letter
-        if symbol.mark == "hat" or (symbol.mark == "loss_gradient" and letter == "y"):
-            letter = "ŷ" if letter == "y" else f"{letter[0]}\u0302{letter[1:]}"
-        name = f"{letter}{layer}{places}"
-        front = {"gradient": "∂J/∂", "loss_gradient": "∂ℓ/∂", "new": "new ", "old": "old "}
-        return front.get(symbol.mark, "") + name
+            return f"{letter}′({second_letter(symbol)}{layer}{places})"
+        name = unicodedata.normalize("NFC", letter + hat) + f"_{below}" * bool(below) + layer + places
+        if symbol.mark in ("gradient", "loss_gradient"):
+            return f"∂{second_letter(symbol)}/∂{name}"
+        return {"new": "new ", "old": "old ", "step": "Δ"}.get(symbol.mark, "") + name
 
     def number(self, digits: str) -> str:
         return digits

@@ -33,9 +33,12 @@ from deltarule.explain.expressions import (
     total_of,
 )
 from deltarule.explain.formulas import hadamard, minus, times
+from deltarule.explain.reasons import OURS, Reason, Wording
 from deltarule.explain.updates import ParameterStep, update_equations
 
 Part: TypeAlias = Literal["forward", "objective", "backward", "update"]
+
+WITH_PREDICTION = "How the loss of a row {changes} with its prediction."
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,7 @@ class Line:
         symbol: how it is written.
         equation: what it is equal to, over whole arrays.
         value: its value: (n, ...) one row per row of the batch, parameters like ``net.weights``, or a number.
-        why: one sentence.
+        reason: why it is there, as a sentence to be worded; ``why`` is the sentence.
         computed_as: the equation in another form, where ``equation`` loses digits or holds for these y only.
     """
 
@@ -57,10 +60,16 @@ class Line:
     symbol: Symbol
     equation: Expression
     value: Any
-    why: str
+    reason: Reason
     also: tuple[str, ...] = ()
     layer: int | None = None
     computed_as: Expression | None = None
+    wording: Wording = OURS
+
+    @property
+    def why(self) -> str:
+        """One sentence."""
+        return self.reason.written(self.wording)
 
 
 class Trace(NamedTuple):
@@ -106,7 +115,7 @@ class _Tracer:
         """The output of a layer: x for layer 0, ŷ for the last."""
         if layer == 0:
             return Symbol("x", "x")
-        return Symbol("y_hat", "y", mark="hat") if layer == self.last else Symbol(f"a{layer}", "a", layer)
+        return Symbol("y_hat", "ŷ") if layer == self.last else Symbol(f"a{layer}", "a", layer)
 
     def line(
         self,
@@ -117,10 +126,12 @@ class _Tracer:
         why: str,
         also: tuple[str, ...] = (),
         computed_as: Expression | None = None,
+        subject: str = "",
     ) -> Line:
         """A line whose value the equations after it may use."""
         self.values[symbol.key] = value
-        return Line(symbol.key, part, symbol, equation, value, why, also, symbol.layer, computed_as)
+        reason = Reason(why, symbol.layer or self.last, subject)
+        return Line(symbol.key, part, symbol, equation, value, reason, also, symbol.layer, computed_as)
 
     def is_fused(self) -> bool:
         """Say whether the slopes of loss and output activation cancel."""
@@ -140,7 +151,7 @@ class _Tracer:
         ):
             z = Symbol(f"z{layer}", "z", layer)
             terms: list[Expression] = [MatMul(self.a(layer - 1), Symbol(f"W{layer}", "W", layer))]
-            why = f"Each unit of layer {layer} adds up its inputs times its weights"
+            why = "Each unit of layer {layer} adds up its inputs times its weights"
             if self.b[layer - 1] is not None:
                 terms.append(Symbol(f"b{layer}", "b", layer))
                 why += ", and its bias"
@@ -149,10 +160,10 @@ class _Tracer:
                 why += ", and the offset of the row"
             yield self.line("forward", z, total_of(terms), step.z, f"{why}.")
             also = (f"a{layer}",) if layer == self.last else ()
-            why = f"The activation {activation.name} of layer {layer}, applied to each z"
+            why = "The activation {subject} of layer {layer}, applied to each {z}"
             why += ": the prediction." if layer == self.last else "."
             equation = formulas.activation_formula(activation, z)
-            yield self.line("forward", self.a(layer), equation, step.a, why, also)
+            yield self.line("forward", self.a(layer), equation, step.a, why, also, subject=activation.name)
 
     # -- objective ----------------------------------------------------------------------------------------
 
@@ -167,10 +178,10 @@ class _Tracer:
                 computed_as = formulas.loss_of_z(loss, y, y_hat, Symbol(f"z{self.last}", "z", self.last), k)
         else:
             equation = Apply(loss.name, y_hat, lambda a: loss.value(self.rows.y, a)[:, np.newaxis])
-        why = f"The loss {loss.name} of each row: how far its prediction is from its target."
+        why = "The loss {subject} of each row: how far its prediction is from its target."
         ell = Symbol("loss", "ℓ")
         value = per_row[:, np.newaxis]
-        yield self.line("objective", ell, equation, value, why, computed_as=computed_as)
+        yield self.line("objective", ell, equation, value, why, (), computed_as, loss.name)
         counted: Expression = ell if self.rows.w is None else hadamard(Symbol("w", "w"), ell)
         total = counted if len(self.rows.X) == 1 else Total(counted, axis=0)
         terms, why = [self.averaged(total)], "The objective: what the step makes smaller"
@@ -193,8 +204,8 @@ class _Tracer:
             equation = times(_strength(tag, penalty, self.values), equation)
         if isinstance(penalty, L2):
             equation = Quotient(equation, Number(2.0))
-        why = f"The penalty {penalty.name}: it keeps the parameters small."
-        return self.line("objective", _penalty_symbol(tag), equation, value, why)
+        why = "The penalty {subject}: it keeps the parameters small."
+        return self.line("objective", _penalty_symbol(tag), equation, value, why, subject=penalty.name)
 
     # -- backward -----------------------------------------------------------------------------------------
 
@@ -213,18 +224,16 @@ class _Tracer:
         if self.is_fused() and formulas.knows_loss(loss):
             equation, computed_as, why = _fused(loss.name, y, y_hat, k, self.rows.y)
         else:
-            dy_hat = Symbol("dy_hat", "y", mark="loss_gradient")
+            dy_hat = Symbol("dy_hat", "ŷ", mark="loss_gradient")
             slope = loss.slope(self.rows.y, output.a)
             equation = (
                 formulas.LOSS_SLOPES[loss.name](y, y_hat, k)
                 if formulas.knows_loss(loss)
                 else Apply(f"{loss.name}′", y_hat, lambda a: loss.slope(self.rows.y, a))
             )
-            yield self.line(
-                "backward", dy_hat, equation, slope, "How the loss of a row changes with its prediction."
-            )
+            yield self.line("backward", dy_hat, equation, slope, WITH_PREDICTION)
             equation = yield from self.through_activation(self.last, dy_hat)
-            why = "The chain rule: how the loss of a row changes with z of the output layer."
+            why = "The chain rule: how the loss of a row {changes} with {z} of the output layer."
         if self.rows.w is not None:
             w, why = Symbol("w", "w"), f"{why} Each row counts with its weight."
             equation, computed_as = hadamard(w, equation), computed_as and hadamard(w, computed_as)
@@ -241,8 +250,9 @@ class _Tracer:
         equation = formulas.slope_formula(activation, z, a)
         if equation == formulas.ONE:
             return d_a
-        why = f"The slope of {activation.name} at each z of layer {layer}: how steeply the unit answers."
-        yield self.line("backward", slope, equation, activation.slope(step.z, step.a), why)
+        why = "The slope of {subject} at each {z} of layer {layer}: how steeply the unit answers."
+        value = activation.slope(step.z, step.a)
+        yield self.line("backward", slope, equation, value, why, subject=activation.name)
         return hadamard(d_a, slope)
 
     def hidden_delta(self, layer: int) -> Iterator[Line]:
@@ -250,12 +260,10 @@ class _Tracer:
         W = Symbol(f"W{layer + 1}", "W", layer + 1)
         d_a = Symbol(f"da{layer}", "a", layer, mark="loss_gradient")
         value = self.gradients.delta[layer] @ self.W[layer].T
-        why = (
-            f"Each unit of layer {layer} is blamed for what it sends to layer {layer + 1}, weight by weight."
-        )
+        why = "Each unit of layer {layer} is blamed for what it sends to layer {next}, weight by weight."
         yield self.line("backward", d_a, MatMul(following, Transpose(W)), value, why)
         equation = yield from self.through_activation(layer, d_a)
-        why = f"The delta rule: the blame passes the activation and arrives at z of layer {layer}."
+        why = "The delta rule: the blame passes the activation and arrives at {z} of layer {layer}."
         delta = Symbol(f"delta{layer}", "δ", layer)
         yield self.line("backward", delta, equation, self.gradients.delta[layer - 1], why)
 
@@ -300,7 +308,7 @@ class _Tracer:
                 part = partial(_part, self.architecture, letter, layer)
                 step = ParameterStep(letter, layer, eta, part(theta_after), _memory(part, before, after))
                 for symbol, equation, value, why in update_equations(optimizer, step, self.values):
-                    yield self.line("update", symbol, equation, value, why)
+                    yield self.line("update", symbol, equation, value, why, subject=optimizer.name)
 
 
 def _part(architecture: Architecture, letter: str, layer: int, vector: Array) -> Array:
@@ -325,9 +333,8 @@ def _fused(
 ) -> tuple[Expression, Expression | None, str]:
     """The delta of a pair of loss and output activation whose slope cancels; also as it is for any y."""
     if name in ("mean_squared_error", "half_squared_error", "sum_squared_error"):
-        why = "How the loss of a row changes with its prediction."
-        return formulas.LOSS_SLOPES[name](y, y_hat, k), None, why
-    why = "The slopes of loss and activation cancel: what is left is prediction minus target."
+        return formulas.LOSS_SLOPES[name](y, y_hat, k), None, WITH_PREDICTION
+    why = "The slopes of loss and activation cancel: what is left is {difference}."
     if name != "cross_entropy":
         return minus(y_hat, y), None, why
     for_any_y = minus(hadamard(y_hat, Total(y, axis=1)), y)

@@ -45,7 +45,7 @@ def update_equations(optimizer: Optimizer, step: ParameterStep, values: dict[str
         case Adam():
             return _adam(optimizer, step, values)
     own = Apply(optimizer.name, step.symbol("gradient"), lambda gradient: step.after)
-    return [_last(step, own, f"The optimizer {optimizer.name} takes its step.")]
+    return [_last(step, own, "The optimizer {subject} takes its step.")]
 
 
 def _last(step: ParameterStep, equation: Expression, why: str) -> Equation:
@@ -91,7 +91,7 @@ def _adam(adam: Adam, step: ParameterStep, values: dict[str, Any]) -> list[Equat
     m_mean = plus(times(beta_1, step.remembered("m", "old")), times(minus(ONE, beta_1), g))
     v_mean = plus(times(beta_2, step.remembered("v", "old")), times(minus(ONE, beta_2), square(g)))
     lines: list[Equation] = [
-        (m, m_mean, step.memory["m"][1], "A running mean of the gradient."),
+        (m, m_mean, step.memory["m"][1], "A running mean of {gradient}."),
         (v, v_mean, step.memory["v"][1], "A running mean of its square."),
     ]
     correction_1, correction_2 = minus(ONE, Power(beta_1, t)), minus(ONE, Power(beta_2, t))
@@ -106,4 +106,7 @@ def _adam(adam: Adam, step: ParameterStep, values: dict[str, Any]) -> list[Equat
         lines.append((m_hat, Quotient(m, correction_1), m_value / c_1, corrected))
         lines.append((v_hat, Quotient(v, correction_2), v_value / c_2, corrected))
         move = times(step.eta, Quotient(m_hat, plus(Apply("sqrt", v_hat), epsilon)))
-    return [*lines, _last(step, minus(step.symbol(), move), "Each entry moves by about η, downhill.")]
+    return [
+        *lines,
+        _last(step, minus(step.symbol(), move), "Each entry moves by about {learning_rate}, downhill."),
+    ]

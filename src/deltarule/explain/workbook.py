@@ -11,16 +11,18 @@ from types import ModuleType
 from typing import Any
 
 from deltarule.errors import InputError, message
-from deltarule.explain.renderings import Shown, shape_words
-from deltarule.explain.spreadsheet import FIRST_COLUMN, HEADER_ROW, Block, blocks
+from deltarule.explain.renderings import Shown, note_text, page_of, shape_words
+from deltarule.explain.spreadsheet import FIRST_COLUMN, Block, blocks, header_row
+from deltarule.explain.text import TextWriter
 from deltarule.storage.atomic import PathLike, require_writable, write_bytes
 
 SHEET = "Step"
 TITLE = "One step of training: every number next to its equation"
-NOTES = (
-    "Change a yellow cell, and everything that depends on it follows. All other numbers are formulas.",
-    "Each row of x, y, z, a, ŷ, ℓ, δ is one row of the data, each column one unit.",
-)
+NOTE = "Change a yellow cell, and everything that depends on it follows. All other numbers are formulas."
+LAYOUTS = {
+    "rows": "Each row of {0} is one row of the data, each column one unit.",
+    "columns": "Each column of {0} is one row of the data, each row one unit.",
+}
 FLOAT32 = " The network computes with 32 bits, a spreadsheet with 64: the last digits differ."
 
 NAME_WIDTH, SHAPE_WIDTH, NUMBER_WIDTH, LONGEST_EQUATION, LINE_HEIGHT = 10, 8, 11, 70, 15
@@ -86,7 +88,7 @@ def _write(book: Any, found: list[Block], working: Shown) -> None:
     styles |= {name: book.add_format(STYLES[name] | digits) for name in ("given", "computed")}
     sheet = book.add_worksheet(SHEET)
     columns = max(block.numbers.shape[1] for block in found)
-    _write_head(sheet, styles, columns, str(working.values["x"].dtype) == "float32")
+    _write_head(sheet, styles, columns, working)
     _set_widths(sheet, found, columns)
     part = ""
     for block in found:
@@ -96,17 +98,32 @@ def _write(book: Any, found: list[Block], working: Shown) -> None:
         _write_block(sheet, styles, block, FIRST_COLUMN + columns)
 
 
-def _write_head(sheet: Any, styles: dict[str, Any], columns: int, is_float32: bool) -> None:
+def _write_head(sheet: Any, styles: dict[str, Any], columns: int, working: Shown) -> None:
+    header, page = header_row(working), page_of(working, TextWriter())
+    is_float32 = str(working.values["x"].dtype) == "float32"
+    notes = [NOTE + FLOAT32 * is_float32, _layout(working)]
+    notes += [note_text(note, page) for note in working.notes]
     sheet.write_string(0, 0, TITLE, styles["title"])
-    sheet.write_string(1, 0, NOTES[0] + FLOAT32 * is_float32, styles["note"])
-    sheet.write_string(2, 0, NOTES[1], styles["note"])
+    for row, note in enumerate(notes, start=1):
+        sheet.write_string(row, 0, note, styles["note"])
     for column, text in enumerate(("Quantity", "Shape", "Equation")):
-        sheet.write_string(HEADER_ROW, column, text, styles["header"])
+        sheet.write_string(header, column, text, styles["header"])
     for column in range(columns):
         text = f"Column {column + 1}" if columns > 1 else "Value"
-        sheet.write_string(HEADER_ROW, FIRST_COLUMN + column, text, styles["number header"])
-    sheet.write_string(HEADER_ROW, FIRST_COLUMN + columns, "Why", styles["why header"])
-    sheet.freeze_panes(HEADER_ROW + 1, 1)
+        sheet.write_string(header, FIRST_COLUMN + column, text, styles["number header"])
+    sheet.write_string(header, FIRST_COLUMN + columns, "Why", styles["why header"])
+    _set_view(sheet, header)
+
+
+def _layout(working: Shown) -> str:
+    """What the rows and columns of the quantities are that belong to the data."""
+    chosen = working.conventions
+    letters = ["x", chosen.target, chosen.pre_activation, chosen.activation, chosen.prediction, "ℓ", "δ"]
+    return LAYOUTS[chosen.samples].format(", ".join(dict.fromkeys(letters)))
+
+
+def _set_view(sheet: Any, header: int) -> None:
+    sheet.freeze_panes(header + 1, 1)
     sheet.hide_gridlines(2)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)

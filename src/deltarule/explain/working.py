@@ -20,11 +20,15 @@ from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
 from deltarule.errors import InputError, did_you_mean, message
 from deltarule.explain.checking_answers import check_answers
+from deltarule.explain.conventions import CONVENTIONS, LIBRARY, Conventions
 from deltarule.explain.exact import exact_trace
 from deltarule.explain.expressions import Expression, Symbol, Values
-from deltarule.explain.recipe import Recipe, recipe_of
-from deltarule.explain.renderings import Detail, html_of, latex_of, markdown_of, text_of
+from deltarule.explain.notation import in_layout, in_letters, in_numbers, letters_of
+from deltarule.explain.notes import Note, notes_of
+from deltarule.explain.recipe import Recipe, recipe_of, with_steps
+from deltarule.explain.renderings import Detail, html_of, latex_of, markdown_of, page_of, text_of
 from deltarule.explain.terminal import styled
+from deltarule.explain.text import TextWriter
 from deltarule.explain.trace import Line, trace
 from deltarule.explain.unit import Unit, unit_of
 from deltarule.explain.verdicts import Check
@@ -57,6 +61,8 @@ class Working:
         detail: "scalar", "matrix" or "summary".
         decimals: digits after the point; None for six significant ones.
         rounded: the same step in floating point, where this one is in fractions; else itself.
+        conventions: those that it is written in.
+        notes: what these conventions write differently from our own.
     """
 
     def __init__(
@@ -66,11 +72,39 @@ class Working:
         detail: Detail,
         decimals: int | None = None,
         rounded: Working | None = None,
+        conventions: Conventions = LIBRARY,
     ) -> None:
-        self.lines, self.values = tuple(lines), values
+        self._own = recipe_of(lines, values)
+        self._in_numbers = in_numbers(self._own, conventions)
+        self._in_layout = in_layout(self._in_numbers, conventions)
+        self._letters = letters_of(self._own, conventions)
+        shown = in_letters(self._in_layout, self._letters)
+        self.lines, self.values = tuple(shown.lines.values()), shown.values
         self.detail: Detail = detail
         self.decimals = decimals
         self.rounded = self if rounded is None else rounded
+        self.conventions = conventions
+        self.notes: tuple[Note, ...] = notes_of(self._own, self._letters)
+
+    def in_conventions(self, conventions: str | Conventions) -> Working:
+        """Return the same step in the notation of a document; nothing of the step is computed again.
+
+        Arguments:
+            conventions: a name or a ``dr.Conventions``.
+
+        Raises:
+            InputError: there are no conventions of that name.
+
+        >>> net = Network([1, 1], activations=["identity"], bias=False)
+        >>> net.weights[0] = [[0.5]]
+        >>> working = show_step(net, [[2.0]], [4.0], loss="half_squared_error")
+        >>> print(working["delta1"].value, working.in_conventions("lab3")["delta1"].value)
+        [[-3.]] [[3.]]
+        """
+        chosen = inputs.record(CONVENTIONS, conventions)
+        rounded = None if self.rounded is self else self.rounded.in_conventions(chosen)
+        own = self._own
+        return Working(tuple(own.lines.values()), own.values, self.detail, self.decimals, rounded, chosen)
 
     @cached_property
     def _by_key(self) -> dict[str, Line]:
@@ -101,14 +135,14 @@ class Working:
     @property
     def widths(self) -> tuple[int, ...]:
         """The number of inputs, of units in each hidden layer, and of outputs."""
-        layers = sum(line.key[0] == "z" for line in self.rounded)
-        W = [self.values[f"W{layer}"] for layer in range(1, 1 + layers)]
+        layers = sum(key.startswith("z") for key in self._own.lines)
+        W = [self._own.values[f"W{layer}"] for layer in range(1, 1 + layers)]
         return (W[0].shape[0], *(each.shape[1] for each in W))
 
     @property
     def rows(self) -> int:
         """How many rows the step uses."""
-        return len(self.values["x"])
+        return len(self._own.values["x"])
 
     def entries(self, key: str) -> list[tuple[Symbol, Expression, Any]]:
         """Return every entry of a quantity: its symbol, its equation with all sums written out, its value."""
@@ -127,7 +161,7 @@ class Working:
         Raises:
             InputError: there is no such layer or unit.
         """
-        return unit_of(self.values, self.widths, layer, unit)
+        return unit_of(self._in_numbers.values, self.widths, layer, unit)
 
     def layer(self, layer: int) -> Working:
         """Return the lines of one layer only, to be shown; ``check`` and ``to_xlsx`` keep the whole step.
@@ -148,8 +182,9 @@ class Working:
         take the place of the units.
         """
         last = len(self.widths) - 1
-        x = self.values["x"] if last == 1 else self.values[f"a{last - 1}"]
-        return np.asarray(x[:, :, np.newaxis] * self.values[f"W{last}"])
+        values = self._own.values
+        x = values["x"] if last == 1 else values[f"a{last - 1}"]
+        return np.asarray(x[:, :, np.newaxis] * values[f"W{last}"])
 
     def check(self, *, decimals: int | None = None, **answers: Any) -> Check:
         """Return which numbers of a hand calculation are right, and for wrong ones the slip that gives them.
@@ -174,11 +209,14 @@ class Working:
         δ⁽¹⁾: right
         new W⁽¹⁾: not right: the learning rate is forgotten in ΔW⁽¹⁾
         """
-        return check_answers(self._recipe, answers, decimals)
+        recipe, page = self.rounded._answered, page_of(self, TextWriter())
+        names = {key: page.symbol(self._letters.symbol(line.symbol)) for key, line in recipe.lines.items()}
+        return check_answers(recipe, answers, decimals, self.conventions, names)
 
     @cached_property
-    def _recipe(self) -> Recipe:
-        return recipe_of(self.rounded.lines, self.rounded.values)
+    def _answered(self) -> Recipe:
+        """What an answer is compared with: the step in these conventions, but with samples as rows."""
+        return with_steps(self._in_layout)
 
     # -- renderings ---------------------------------------------------------------------------------------
 
@@ -244,6 +282,7 @@ def show_step(
     detail: AskedDetail = "auto",
     decimals: int | None = None,
     exact: bool = False,
+    conventions: str | Conventions = "library",
 ) -> Working:
     """Return every number of one step of training on these rows, next to its equation; nothing is changed.
 
@@ -265,6 +304,8 @@ def show_step(
         decimals: digits after the point; None for six significant ones.
         exact: whether to compute in fractions, as a hand would: for short decimals, and activations, losses
             and optimizers that are rational.
+        conventions: whose notation to write in: "lab0" to "lab4" for those of the documents that the labs
+            follow, or a ``dr.Conventions``.
 
     Raises:
         InputError: an argument cannot be used, or the loss does not go with the output activation.
@@ -279,26 +320,32 @@ def show_step(
     optimizer_ = inputs.optimizer_for(optimizer, net.architecture.n_layers)
     state = TrainingState(net.theta.copy(), optimizer_.init(net.theta))
     job = Job(objective, optimizer_, rows, BatchPlan(len(rows.X)))
-    return working_of(job, state, detail, decimals, exact)
+    return working_of(job, state, detail, decimals, exact, conventions)
 
 
 def working_of(
-    job: Job, state: TrainingState, detail: AskedDetail, decimals: int | None, exact: bool
+    job: Job,
+    state: TrainingState,
+    detail: AskedDetail,
+    decimals: int | None,
+    exact: bool,
+    conventions: str | Conventions,
 ) -> Working:
     """Return the working of the step that the job takes with all its rows from this state.
 
     Raises:
-        InputError: the detail, the decimals or exactness cannot be had.
+        InputError: the detail, the decimals, exactness or the conventions cannot be had.
     """
+    written_in = inputs.record(CONVENTIONS, conventions)
     require_choice("detail", detail, get_args(AskedDetail))
     if decimals is not None:
         require_integer("decimals", decimals, 0, 17)
     lines, values = trace(job, state)
     chosen: Detail = _detail(state.theta.size, lines, len(job.rows.X)) if detail == "auto" else detail
-    rounded = Working(lines, values, chosen, decimals)
+    rounded = Working(lines, values, chosen, decimals, conventions=written_in)
     if not require_flag("exact", exact):
         return rounded
-    return Working(*exact_trace(lines, values), chosen, decimals, rounded)
+    return Working(*exact_trace(lines, values), chosen, decimals, rounded, written_in)
 
 
 def _detail(parameters: int, lines: Sequence[Line], rows: int) -> Detail:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -16,9 +18,11 @@ from deltarule.explain.expressions import (
     MatMul,
     Negative,
     Number,
+    Part,
     Power,
     Product,
     Quotient,
+    Stacked,
     Sum,
     Symbol,
     Total,
@@ -30,8 +34,10 @@ SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 """How tightly an expression holds together; what holds less than its surroundings gets parentheses."""
 
 
-SETTINGS = ("N", "η", "μ", "λ", "ε", "β₁", "β₂")
-"""Numbers that are given, not computed."""
+SETTINGS = ("N", "eta", "mu", "lambda", "epsilon", "beta")
+"""How the keys of numbers begin that are given, not computed."""
+HAT = "\u0302"
+SECOND_LETTERS = {"gradient": "J", "loss_gradient": "ℓ", "slope": "z"}
 
 
 class Writer(Protocol):
@@ -64,7 +70,7 @@ class Writer(Protocol):
 
 @dataclass(frozen=True)
 class Page:
-    """A writer, the digits it writes, and the number of rows of the batch.
+    """A writer, the digits it writes, the number of rows of the batch, and whether these are columns.
 
     Arguments:
         decimals: digits after the point; None for six significant ones.
@@ -75,10 +81,11 @@ class Page:
     rows: int
     decimals: int | None = None
     values: Values | None = None
+    columns: bool = False
 
     def with_numbers(self, values: Values) -> Page:
         """The same page, with numbers in the place of symbols."""
-        return Page(self.writer, self.rows, self.decimals, values)
+        return replace(self, values=values)
 
     def digits(self, value: float | Fraction) -> str:
         """Write a number: a fraction as it is; what rounds to zero has no sign."""
@@ -100,11 +107,15 @@ class Page:
         return self.writer.array([[self.number(value) for value in row] for row in rows.tolist()])
 
     def symbol(self, symbol: Symbol) -> str:
-        """Write a symbol; entries count from 1, and the row is left out where there is only one."""
-        entry = symbol.place
-        if self.rows == 1 and len(entry) == 2 and not is_parameter(symbol):
-            entry = entry[1:]
-        return self.writer.symbol(symbol, [place + 1 for place in entry])
+        """Write a symbol; of its entry, the row of the data is left out where there is only one."""
+        if symbol.scale != 1.0:
+            return self.write(_without_scale(symbol))
+        starts = symbol.start[2 - len(symbol.place) :]
+        indices = [place + start for place, start in zip(symbol.place, starts, strict=True)]
+        is_single = self.columns if is_bias(symbol) else self.rows == 1 and not is_parameter(symbol)
+        if len(indices) == 2 and is_single:
+            del indices[1 if self.columns else 0]
+        return self.writer.symbol(symbol, indices)
 
     def write(self, expression: Expression, strength: int = 0) -> str:
         """Write an expression, in parentheses where it holds less tightly than ``strength``."""
@@ -136,8 +147,22 @@ class Page:
             case Apply(name, of):
                 return writer.function(name, self.write(of)), ATOM
             case Total(of, axis):
-                return writer.total("r" if axis == 0 else "k", self.write(of, PRODUCT)), PRODUCT
+                over_rows = (axis == 0) != self.columns
+                return writer.total("r" if over_rows else "k", self.write(of, PRODUCT)), PRODUCT
+            case Stacked() | Part():
+                return self._block(expression), ATOM
         raise TypeError(f"not an expression: {expression!r}")
+
+    def _block(self, expression: Stacked | Part) -> str:
+        """Blocks side by side; all but the first row has a hat, the first row is number 0."""
+        if self.values is not None:
+            return self.array(expression.evaluate(self.values))
+        if isinstance(expression, Stacked):
+            blocks = [self.write(block) for block in expression.blocks]
+            return self.writer.array([blocks] if expression.axis == 1 else [[block] for block in blocks])
+        if expression.first:
+            return self.writer.symbol(expression.of, [0])
+        return self.symbol(with_hat(expression.of))
 
     def _quotient(self, quotient: Quotient) -> str:
         over, under = (PRODUCT, ATOM) if self.writer.fraction_strength == PRODUCT else (0, 0)
@@ -146,7 +171,8 @@ class Page:
     def _base(self, base: Expression) -> str:
         """What is raised to a power; a layer's number is no exponent."""
         text = self.write(base, ATOM)
-        layered = isinstance(base, Symbol) and base.layer is not None and self.values is None
+        symbol = base.of if isinstance(base, Part) else base
+        layered = isinstance(symbol, Symbol) and symbol.layer is not None and self.values is None
         return self.writer.parentheses(text) if layered else text
 
     def _number(self, text: str) -> tuple[str, int]:
@@ -155,9 +181,9 @@ class Page:
 
     def _symbol(self, symbol: Symbol) -> tuple[str, int]:
         if self.values is None:
-            return self.symbol(symbol), ATOM
+            return (self.symbol(symbol), ATOM) if symbol.scale == 1.0 else self._write(_without_scale(symbol))
         value = np.asarray(self.values[symbol.key])
-        if symbol.letter in SETTINGS:
+        if symbol.key.split("_")[0].rstrip("0123456789") in SETTINGS:
             return self._number(self.constant(float(value.item())))
         if symbol.place or value.ndim == 0:
             return self._number(self.digits(value[symbol.place] if symbol.place else value.item()))
@@ -193,4 +219,35 @@ class Page:
 
 def is_parameter(symbol: Symbol) -> bool:
     """Say whether a quantity belongs to a parameter, not to the rows."""
-    return symbol.letter[0] in "Wbmv" and symbol.mark != "loss_gradient"
+    return re.match(r"(d|step_|[mv]_)?[Wb]\d", symbol.key) is not None
+
+
+def is_bias(symbol: Symbol) -> bool:
+    """Say whether a quantity belongs to a bias."""
+    return re.match(r"(d|step_|[mv]_)?b\d", symbol.key) is not None
+
+
+def with_hat(symbol: Symbol) -> Symbol:
+    """The symbol of a matrix without its row of biases."""
+    return replace(symbol, letter=symbol.letter + HAT)
+
+
+def parts_of(symbol: Symbol) -> tuple[str, str, str]:
+    """Return a symbol's letter, what hangs below it, as in v_W, and the hat of either mark or letter."""
+    head, _, below = symbol.letter.partition("_")
+    plain = unicodedata.normalize("NFD", head).removesuffix(HAT)
+    hat = HAT if symbol.mark == "hat" or plain != unicodedata.normalize("NFD", head) else ""
+    return plain, below, hat
+
+
+def second_letter(symbol: Symbol) -> str:
+    """The J of ∂J/∂W, the z of φ′(z)."""
+    return symbol.other or SECOND_LETTERS[symbol.mark]
+
+
+def _without_scale(symbol: Symbol) -> Expression:
+    """The symbol with the number in front that it stands for: -∂J/∂W."""
+    plain = replace(symbol, scale=1.0)
+    size = abs(symbol.scale)
+    scaled = plain if size == 1.0 else Product((Number(size), plain))
+    return Negative(scaled) if symbol.scale < 0 else scaled
