@@ -214,7 +214,7 @@ def test_all_renderings_follow() -> None:
 
 @each_lab
 def test_the_workbook_follows(lab: str, tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"hidden": ["sigmoid"], "n": 2, "penalty": dr.L2(0.1), "conventions": lab}
+    settings: dict[str, Any] = {"hidden": ["sigmoid"], "n": 3, "penalty": dr.L2(0.1), "conventions": lab}
     assert_all_follow(tmp_path / "step.xlsx", loss="mean_squared_error", optimizer=dr.SGD(0.3), **settings)
 
 
@@ -229,9 +229,32 @@ def test_a_unit_has_the_sign_of_its_document() -> None:
 
 
 def test_a_session_speaks_them_too() -> None:
+    """With what the optimizer remembers, which changes its sign with the gradient."""
     net = small()
-    session = dr.step_through(net, *rows(4, net, LOSSES["mean_squared_error"]), batch_size=2)
-    assert session.step().working(conventions="lab2").conventions.name == "lab2"
+    session = dr.step_through(
+        net, *rows(4, net, LOSSES["mean_squared_error"]), optimizer="adam", batch_size=2
+    )
+    own = session.step(3).working()
+    for lab in LABS:
+        working = session.working(conventions=lab)
+        assert_equations_hold(working)
+        assert working.check(**{line.key: line.value for line in working}).ok
+    working = session.working(conventions="lab3")
+    assert np.array_equal(working["m_W1"].value, -own["m_W1"].value)
+    assert np.array_equal(working["v_W1"].value, own["v_W1"].value)
+    assert "A running mean of minus the gradient." in str(working)
+
+
+def test_entries_of_columns() -> None:
+    """One sample: units are counted; several: first the unit, then the sample. Sums keep their meaning."""
+    X, y = rows(2, small(), LOSSES["mean_squared_error"])
+    one = str(dr.show_step(small(), X[:1], y[:1], detail="scalar", conventions="lab2"))
+    assert "z⁽²⁾₂ = W⁽²⁾₂₁·x₁ + W⁽²⁾₂₂·x₂ + W⁽²⁾₂₃·x₃ + b⁽²⁾₂" in one
+    two = str(dr.show_step(small(), X, y, detail="scalar", conventions="lab2"))
+    assert "z⁽³⁾₂₁ = W⁽³⁾₂₁·a⁽²⁾₁₁ + W⁽³⁾₂₂·a⁽²⁾₂₁ + b⁽³⁾₂" in two
+    text = str(dr.show_step(small(), X, y, detail="matrix", conventions="lab2"))
+    assert "E = Σᵣ ℓ / N" in text
+    assert "ℓ = Σₖ (y - a⁽³⁾)² / 2" in text
 
 
 # -- choices ---------------------------------------------------------------------------------------------
@@ -263,8 +286,9 @@ def test_unknown_conventions(conventions: Any, words: str) -> None:
         ({"factor": "1/2"}, r"`factor` must be one of of the loss, two, half, in the rate"),
         ({"target": "W"}, r"`target` must have a letter of its own; got 'W', the letter of another quantity"),
         ({"target": "a"}, r"`activation` must have a letter of its own; got 'a', the letter of `target`"),
-        ({"learning_rate": "rate"}, r"`learning_rate` must be one letter; got 'rate'"),
-        ({"rows": ""}, r"`rows` must be one letter; got ''"),
+        ({"learning_rate": "rate"}, r"`learning_rate` must be one letter, .*; got 'rate'. Try"),
+        ({"rows": ""}, r"`rows` must be one letter, .*; got ''"),
+        ({"function": "ϕ"}, r"`function` must be one letter, .*; got 'ϕ'"),
     ],
 )
 def test_choices_that_cannot_be(choice: Any, words: str) -> None:

@@ -229,6 +229,8 @@ def test_our_own_numbers_are_right_in_another_convention() -> None:
     verdict = working.check(dW1=working["dW1"].value.T)["dW1"]
     assert verdict.status == "convention"
     assert "samples are rows" in str(verdict)
+    verdict = working.check(dW1=-working["dW1"].value)["dW1"]
+    assert "δ is minus the derivative and the step is added" in str(verdict)
 
 
 def test_slips_are_told_in_the_letters_of_the_document() -> None:

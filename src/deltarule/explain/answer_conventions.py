@@ -69,7 +69,7 @@ def _differences(recipe: Recipe, chosen: Conventions) -> Iterator[Difference]:
         yield Difference("factor", "the squared error has half the factor", _each_error(halved))
         yield Difference("factor", "the squared error has twice the factor", _each_error(doubled))
     if _is_averaged(recipe):
-        yield Difference("rows", "the rows are added up, not averaged", _summed)
+        yield Difference("rows", "the rows are added up, not averaged", _each_line(not_averaged))
         yield Difference("rows", f"each delta is divided by {chosen.rows} already", _delta_of_the_mean)
     elif recipe.values["N"] != 1.0:
         yield Difference("rows", "the rows are averaged, not added up", _averaged)
@@ -83,6 +83,8 @@ def _sign_words(chosen: Conventions) -> str:
     y, y_hat = chosen.target, chosen.prediction
     if chosen.delta == "negative derivative":
         return f"the error is {y_hat} - {y} and the step is subtracted"
+    if chosen.error == "target - prediction":
+        return "δ is minus the derivative and the step is added"
     return f"the error is {y} - {y_hat} and the step is added"
 
 
@@ -104,10 +106,6 @@ def _each_line(mistake: Callable[..., Expression | None]) -> Callable[[Recipe], 
 
 def _is_averaged(recipe: Recipe) -> bool:
     return any("N" in reads for reads in recipe.reads.values())
-
-
-def _summed(recipe: Recipe) -> Recipe:
-    return _each_line(not_averaged)(recipe)
 
 
 def _averaged(recipe: Recipe) -> Recipe:

@@ -5,6 +5,7 @@ How a step is rewritten in them is in notation.py.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias, get_args
@@ -118,10 +119,9 @@ def _require_letters(letters: dict[str, str], shared: bool) -> None:
     seen = dict.fromkeys(TAKEN, "another quantity")
     for name, letter in letters.items():
         plain = unicodedata.normalize("NFD", str(letter))
-        if len(plain.removesuffix("\u0302")) != 1 or not plain[0].isalpha():
-            raise InputError(
-                message(f"`{name}` must be one letter", found=repr(letter), hint='Try "a", "ρ" or "ŷ".')
-            )
+        if re.fullmatch("[A-Za-zα-ω]\u0302?", plain) is None:
+            asked = f"`{name}` must be one letter, Latin or Greek, at most with a hat"
+            raise InputError(message(asked, found=repr(letter), hint='Try "a", "ρ" or "ŷ".'))
         if plain in seen and not (shared and name == "activation"):
             raise InputError(
                 message(

@@ -10,6 +10,9 @@ from deltarule.explain.writing import ATOM, parts_of, second_letter
 
 LETTERS = {
     "φ": r"\varphi",
+    "λ": r"\lambda",  # Unicode spells it otherwise
+    "ς": r"\varsigma",
+    "ο": "o",
     "Ω": r"\Omega",
     "ε": r"\varepsilon",
     "ℓ": r"\ell",
@@ -78,7 +81,8 @@ class LatexWriter:
         return rf"{{{base}}}^{{{exponent}}}"
 
     def transpose(self, of: str) -> str:
-        return rf"{{{of}}}^{{\top}}"
+        apart = "{}" if of.startswith(r"\hat") else ""  # TeX takes an accent out of its braces
+        return rf"{{{apart}{of}}}^{{\top}}"
 
     def total(self, index: str, of: str) -> str:
         return rf"\sum_{index} {of}"

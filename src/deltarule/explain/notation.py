@@ -60,6 +60,8 @@ def in_layout(recipe: Recipe, conventions: Conventions) -> Recipe:
 
 def in_letters(recipe: Recipe, letters: Letters) -> Recipe:
     """Return a step in the layout of the conventions as it is shown: rows or columns, and its letters."""
+    if not letters.conventions.differences:
+        return recipe
     is_turned = letters.conventions.samples == "columns"
 
     def written(expression: Expression) -> Expression:
@@ -85,14 +87,19 @@ def in_letters(recipe: Recipe, letters: Letters) -> Recipe:
 
 def factors(recipe: Recipe, conventions: Conventions) -> tuple[float, float]:
     """Return by what the loss and its derivatives are multiplied."""
-    if conventions.factor == "of the loss" or not has_factor(recipe) or not follows_the_rate(recipe):
+    return wanted_factors(recipe, conventions) if follows_the_rate(recipe) else (1.0, 1.0)
+
+
+def wanted_factors(recipe: Recipe, conventions: Conventions) -> tuple[float, float]:
+    """Return the same for an optimizer whose step is proportional to the learning rate and the gradient."""
+    if conventions.factor == "of the loss" or not _has_factor(recipe):
         return 1.0, 1.0
     loss, derivative = {"two": (1.0, 1.0), "half": (0.5, 0.5), "in the rate": (1.0, 0.5)}[conventions.factor]
     here = 1.0 if _has_two(recipe) else 0.5
     return loss / here, derivative / here
 
 
-def has_factor(recipe: Recipe) -> bool:
+def _has_factor(recipe: Recipe) -> bool:
     """Say whether the loss is a squared error, whose factor differs from one document to another."""
     equations = [recipe.lines["loss"].equation, recipe.lines[error_line(recipe)].equation]
     return is_squared(recipe) and not any(map(is_opaque, equations))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from deltarule.explain.expressions import Expression, Negative, Part, Sum, Symbol
-from deltarule.explain.notation import Letters, factors, follows_the_rate, has_factor
+from deltarule.explain.notation import Letters, factors, follows_the_rate, wanted_factors
 from deltarule.explain.recipe import Recipe
 
 Note: TypeAlias = tuple[str | Expression, ...]
@@ -38,7 +38,8 @@ class _Notes:
 
     def all(self) -> Iterator[Note]:
         if self.conventions.samples == "columns":
-            yield ("Each sample is a column, and W multiplies from the left: all arrays are transposed.",)
+            why = "Each sample is a column, so that W multiplies it from the left: all arrays are transposed."
+            yield (why,)
         yield from self.bias()
         yield from self.signs()
         yield from self.factor()
@@ -73,7 +74,7 @@ class _Notes:
             yield ("δ is minus the derivative of the loss, so the step is added instead of subtracted.",)
 
     def factor(self) -> Iterator[Note]:
-        if self.conventions.factor == "of the loss" or not has_factor(self.recipe):
+        if wanted_factors(self.recipe, self.conventions) == (1.0, 1.0):
             return
         if not follows_the_rate(self.recipe):
             yield (

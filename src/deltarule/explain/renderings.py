@@ -120,7 +120,7 @@ def by_part(working: Shown) -> Iterator[tuple[str, Iterator[Line]]]:
 
 # -- notes -----------------------------------------------------------------------------------------------
 
-INTRODUCTION = "What differs from the library's own notation:"
+INTRODUCTION = "To be read beside its document, this differs from the library's own notation:"
 
 
 def heading_of(working: Shown) -> str:
@@ -190,7 +190,7 @@ def latex_of(working: Shown) -> str:
     ]
     if working.notes:
         page = page_of(working, LatexWriter())
-        items = [rf"\item {note_text(note, page, '${}$', _plain)}" for note in working.notes]
+        items = [rf"\item[$\bullet$] {note_text(note, page, '${}$', _plain)}" for note in working.notes]
         found += [rf"\section*{{{_plain(heading_of(working))}}}", rf"\noindent {INTRODUCTION}"]
         found += [r"\begin{itemize}", *items, r"\end{itemize}"]
     for heading, lines in by_part(working):
@@ -220,7 +220,8 @@ def _plain(words: str) -> str:
 
 STYLE = (
     "<style>.deltarule-working{font-family:system-ui,sans-serif;max-width:60em}"
-    ".deltarule-working p{margin:1em 0 .2em}.deltarule-working math{margin:.2em 0 .2em 2em;display:block}"
+    ".deltarule-working p{margin:1em 0 .2em}"
+    ".deltarule-working math[display=block]{margin:.2em 0 .2em 2em;display:block}"
     ".deltarule-working .shape{color:#666;font-size:smaller}</style>"
 )
 

@@ -202,7 +202,7 @@ def blocks(working: Shown) -> list[Block]:
 
 def header_row(working: Shown) -> int:
     """Return the row of the column titles, from 0: below the notes."""
-    return HEADER_ROW + len(working.notes)
+    return HEADER_ROW + len(working.notes) + bool(working.notes)
 
 
 def _placed(found: Sequence[Block], header: int) -> list[Block]:

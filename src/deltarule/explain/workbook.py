@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from deltarule.errors import InputError, message
-from deltarule.explain.renderings import Shown, note_text, page_of, shape_words
+from deltarule.explain.renderings import INTRODUCTION, Shown, heading_of, note_text, page_of, shape_words
 from deltarule.explain.spreadsheet import FIRST_COLUMN, Block, blocks, header_row
 from deltarule.explain.text import TextWriter
 from deltarule.storage.atomic import PathLike, require_writable, write_bytes
@@ -102,7 +102,9 @@ def _write_head(sheet: Any, styles: dict[str, Any], columns: int, working: Shown
     header, page = header_row(working), page_of(working, TextWriter())
     is_float32 = str(working.values["x"].dtype) == "float32"
     notes = [NOTE + FLOAT32 * is_float32, _layout(working)]
-    notes += [note_text(note, page) for note in working.notes]
+    if working.notes:
+        notes.append(f"{heading_of(working)}. {INTRODUCTION}")
+        notes += [note_text(note, page) for note in working.notes]
     sheet.write_string(0, 0, TITLE, styles["title"])
     for row, note in enumerate(notes, start=1):
         sheet.write_string(row, 0, note, styles["note"])
@@ -130,7 +132,7 @@ def _set_view(sheet: Any, header: int) -> None:
 
 
 def _set_widths(sheet: Any, found: list[Block], columns: int) -> None:
-    equation = min(LONGEST_EQUATION, max(len(block.equation) for block in found))
+    equation = min(LONGEST_EQUATION, 2 + max(len(block.equation) for block in found))
     last = FIRST_COLUMN + columns
     sheet.set_column(0, 0, max(NAME_WIDTH, *(len(block.name) for block in found)))
     sheet.set_column(1, 1, SHAPE_WIDTH)
