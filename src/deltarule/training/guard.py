@@ -33,12 +33,10 @@ class DivergenceGuard:
         self._engine, self._job = engine, job
         self._best = _Best(inf, state.epoch, state.copy())
 
-    def see(self, first: int, sums: list[EpochSums], before: TrainingState) -> None:
-        """Take note of the finite epochs that ran from a state."""
-        for epoch, epoch_sums in enumerate(sums, start=first):
-            objective = objective_of(self._job, epoch_sums)
-            if objective < self._best.objective:
-                self._best = _Best(objective, epoch, before)
+    def see(self, first: int, objectives: list[float], before: TrainingState) -> None:
+        """Take note of the finite objectives of epochs that ran from a state."""
+        if objectives and (lowest := min(objectives)) < self._best.objective:
+            self._best = _Best(lowest, first + objectives.index(lowest), before)
 
     def restore(self, state: TrainingState) -> int:
         """Go back to the best parameters known and return after how many epochs they were.
@@ -69,28 +67,29 @@ class DivergenceGuard:
         return value if isfinite(value) else inf
 
 
-def objective_of(job: Job, sums: EpochSums) -> float:
-    """The epoch's J: its loss, reduced over its rows, plus the penalty.
+def objectives_of(job: Job, sums: list[EpochSums]) -> list[float]:
+    """Each epoch's J: its loss, reduced over its rows, plus the penalty.
 
     Raises:
-        InputError: no row of the epoch has weight.
+        InputError: no row of an epoch has weight.
     """
-    if sums.weight == 0.0:
+    if any(epoch.weight == 0.0 for epoch in sums):
         raise InputError(
             message("an epoch must hold at least one row with weight", found="none", hint="Check `batches`.")
         )
-    return job.objective.reduce(sums.loss, sums.weight) + sums.penalty
+    reduce = job.objective.reduce
+    return [reduce(epoch.loss, epoch.weight) + epoch.penalty for epoch in sums]
 
 
-def finite_objectives(job: Job, sums: list[EpochSums]) -> int:
+def finite_objectives(objectives: list[float]) -> int:
     """How many epochs, from the first, had a finite objective."""
-    return next((n for n, one in enumerate(sums) if not isfinite(objective_of(job, one))), len(sums))
+    return next((n for n, objective in enumerate(objectives) if not isfinite(objective)), len(objectives))
 
 
-def finite_epochs(job: Job, sums: list[EpochSums], theta: Array) -> int:
+def finite_epochs(objectives: list[float], theta: Array) -> int:
     """How many epochs, from the first, had a finite objective and left finite parameters."""
-    finite = finite_objectives(job, sums)
-    return finite if finite < len(sums) or np.isfinite(theta).all() else finite - 1
+    finite = finite_objectives(objectives)
+    return finite if finite < len(objectives) or np.isfinite(theta).all() else finite - 1
 
 
 def diverged(epoch: int, learning_rate: float | tuple[float, ...]) -> Stop:

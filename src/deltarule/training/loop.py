@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -14,7 +14,13 @@ from deltarule.core.objective import Rows
 from deltarule.engines.base import Engine, EpochSums, Job, TrainingState
 from deltarule.engines.selection import Choice
 from deltarule.errors import DivergenceWarning, warn
-from deltarule.training.guard import DivergenceGuard, diverged, finite_epochs, finite_objectives
+from deltarule.training.guard import (
+    DivergenceGuard,
+    diverged,
+    finite_epochs,
+    finite_objectives,
+    objectives_of,
+)
 from deltarule.training.reports import EpochReport, History, Stop
 from deltarule.training.settings import Settings
 from deltarule.training.stopping import BestEpoch, plural
@@ -98,8 +104,9 @@ class Training(Iterator[EpochReport]):
         with np.errstate(all="ignore"):
             self.engine.run_epochs(self.job, self.state, epochs, done)
         seconds = time.perf_counter() - start
-        finite = finite_epochs(self.job, done, self.state.theta)
-        self._record(done[:finite], before, seconds)
+        objectives = objectives_of(self.job, done)
+        finite = finite_epochs(objectives, self.state.theta)
+        self._record(done[:finite], objectives[:finite], before, seconds)
         self._chunk = None
         self._epochs_per_chunk = max(1, min(2 * epochs, int(SECONDS_PER_CHUNK * epochs / max(seconds, 1e-9))))
         stop = self._look(self.history.epochs[-1]) if finite == len(done) else None
@@ -110,32 +117,39 @@ class Training(Iterator[EpochReport]):
 
     def _report_rest(self, done: list[EpochSums], before: TrainingState, start: float) -> None:
         """Report what was done when the run was interrupted, if it has no report yet."""
-        known = len(self.history.epochs) - before.epoch
-        unknown = done[known : finite_objectives(self.job, done)]
-        self._record(unknown, before, time.perf_counter() - start)
+        unknown = done[len(self.history.epochs) - before.epoch :]
+        objectives = objectives_of(self.job, unknown)
+        finite = finite_objectives(objectives)
+        self._record(unknown[:finite], objectives[:finite], before, time.perf_counter() - start)
 
-    def _record(self, done: list[EpochSums], before: TrainingState, seconds: float) -> None:
-        """Report the epochs that were finished, from a state on."""
-        first = len(self.history.epochs)
-        self._guard.see(first, done, before)
-        for number, sums in enumerate(done, start=first + 1):
-            self.history.epochs.append(self._report(number, sums, seconds / len(done)))
-            self.history.instruction_set, self.history.threads = sums.instruction_set, sums.threads
-
-    def _report(self, number: int, sums: EpochSums, seconds: float) -> EpochReport:
-        validation = self.settings.validation
-        return EpochReport(
-            epoch=number,
-            epochs=self.settings.epochs,
-            loss=sums.mean_loss,
-            penalty=sums.penalty,
-            validation_loss=None if validation is None else self._mean_loss(validation),
-            metrics=self._metrics(self.job.rows),
-            validation_metrics={} if validation is None else self._metrics(validation),
-            learning_rate=self.job.learning_rate,
-            seconds=seconds,
-            step_losses=sums.step_losses,
-        )
+    def _record(
+        self, done: list[EpochSums], objectives: list[float], before: TrainingState, seconds: float
+    ) -> None:
+        """Report the epochs that were finished, from a state on; what is measured is so after the last."""
+        if not done:
+            return
+        history, validation = self.history, self.settings.validation
+        first = len(history.epochs)
+        self._guard.see(first, objectives, before)
+        measured: dict[str, Any] = {
+            "epochs": self.settings.epochs,
+            "validation_loss": None if validation is None else self._mean_loss(validation),
+            "metrics": self._metrics(self.job.rows),
+            "validation_metrics": {} if validation is None else self._metrics(validation),
+            "learning_rate": self.job.learning_rate,
+            "seconds": seconds / len(done),
+        }
+        history.epochs += [
+            EpochReport(
+                epoch=number,
+                loss=sums.mean_loss,
+                penalty=sums.penalty,
+                step_losses=sums.step_losses,
+                **measured,
+            )
+            for number, sums in enumerate(done, start=first + 1)
+        ]
+        history.instruction_set, history.threads = done[-1].instruction_set, done[-1].threads
 
     def _mean_loss(self, rows: Rows) -> float:
         loss, weight = self.engine.losses(self.job.objective, self.state.theta, rows)

@@ -35,8 +35,7 @@ class Stop(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True)
-class EpochReport:
+class EpochReport(NamedTuple):
     """One epoch.
 
     Attributes:

@@ -125,9 +125,10 @@ class NativeEngine:
             memory["t"] = memory["t"] + steps
         state.optimizer, state.step = memory, before + int(steps)
         state.epoch += len(finished)
+        instruction_set = spec["instruction_set"]
         for loss, weight, penalty, step_losses in finished:
-            losses = np.array(step_losses) if job.record_steps else None
-            done.append(EpochSums(loss, weight, penalty, losses, spec["instruction_set"], threads))
+            losses = None if step_losses is None else np.array(step_losses)
+            done.append(EpochSums(loss, weight, penalty, losses, instruction_set, threads))
         if interrupt is not None:
             raise interrupt
 

@@ -101,8 +101,10 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     }
     run.poll();  // a signal of the last moment would be raised before Python has what was done
     nb::list done;
-    for (const EpochSums& sums : run.done)
-        done.append(nb::make_tuple(sums.loss, sums.weight, sums.penalty, sums.step_losses));
+    for (const EpochSums& sums : run.done) {
+        const nb::object steps = run.record_steps ? nb::cast(sums.step_losses) : nb::none();
+        done.append(nb::make_tuple(sums.loss, sums.weight, sums.penalty, steps));
+    }
     return nb::make_tuple(done, run.steps_taken, run.threads, interrupt);
 }
 
