@@ -23,6 +23,7 @@ def sections(results: Results) -> dict[str, str]:
     """Return the Markdown of every part that was measured, by name."""
     makers = {
         "machine": machine,
+        "where": where,
         "speed": speed,
         "first": first,
         "refused": refused,
@@ -30,7 +31,7 @@ def sections(results: Results) -> dict[str, str]:
         "busy": busy,
         "linear": linear,
     }
-    needs = {"first": "speed", "refused": "speed"}
+    needs = {"where": "machine", "first": "speed", "refused": "speed"}
     return {name: make(results) for name, make in makers.items() if results.get(needs.get(name, name))}
 
 
@@ -58,6 +59,13 @@ def machine(results: Results) -> str:
             value = ", ".join(value)
         lines.append(f"- {name}: {value}")
     return "\n".join(lines)
+
+
+def where(results: Results) -> str:
+    """Return the machine and the date in a line."""
+    described = results["machine"]
+    engine = f" with {described['native engine']}" if "native engine" in described else ""
+    return f"{described['processor']}{engine}, {described['cores']} cores, {described['date']}:"
 
 
 def speed(results: Results) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import os
+import re
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -27,6 +28,8 @@ NOBODY = Peer("nobody", "no_such_module", "Nobody")
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 PAGE = """Before.
+<!-- benchmark: where -->
+<!-- end of benchmark -->
 <!-- benchmark: speed -->
 <!-- end of benchmark -->
 Between.
@@ -55,7 +58,7 @@ def test_command_measures_and_fills_a_page(tmp_path: Path) -> None:
     table = text.split("<!-- benchmark: speed -->\n\n")[1].split("\n\n<!-- end")[0]
     assert table in printed
     assert "| parity |" in table
-    assert text.startswith("Before.\n")
+    assert re.match(r"Before\.\n<!-- benchmark: where -->\n\n.+, \d+ cores, \d{4}-\d\d-\d\d .*UTC:\n", text)
     assert text.endswith("Between.\n<!-- benchmark: busy -->\nold\n<!-- end of benchmark -->\nAfter.\n")
 
 
