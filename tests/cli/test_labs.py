@@ -23,7 +23,7 @@ def test_list_shows_number_title_and_summary(run: Run) -> None:
         assert lab.title in answer.out
         assert lab.summary
     assert "One layer, then two" in answer.out
-    assert "deltarule labs index" in answer.out
+    assert "deltarule labs 0 copies lab 0" in answer.out
 
 
 @pytest.mark.parametrize("name", ["0", "lab0", "From_Layer_to_Network", NAME, NAME.removesuffix(".ipynb")])

@@ -108,7 +108,8 @@ def _list(known: Sequence[Lab]) -> None:
     for each in known:
         screen.add_row(each.number, plain(each.title), plain(each.summary))
     show(screen)
-    say(f"Next:  deltarule labs {known[0].number} copies one to the current folder.")
+    first = next(each for each in known if each.number.isdigit())
+    say(f"Next:  deltarule labs {first.number} copies lab {first.number} to the current folder.")
 
 
 def _copy(chosen: Lab, force: bool) -> None:
