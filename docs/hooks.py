@@ -1,6 +1,7 @@
 """What the documentation makes while it is built: pages from root files and labs, tables, MathML.
 
-A line ``[[activations]]`` in a page is replaced by the table of that registry.
+A line ``[[activations]]`` in a page is replaced by the table of that registry, a line
+``[[deltarule train --help]]`` by what the command answers.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    return re.sub(r"^\[\[(.+)\]\]$", lambda found: generated(found[1]), markdown, flags=re.MULTILINE)
+    return re.sub(r"^\[\[([a-z].*)\]\]$", lambda found: generated(found[1]), markdown, flags=re.MULTILINE)
 
 
 def on_page_content(html: str, **_: object) -> str:
@@ -126,8 +127,10 @@ def generated(what: str) -> str:
     if what in TABLES:
         return table(TABLES[what]())
     command = what.removeprefix("deltarule").removesuffix("--help").split()
-    answer = CliRunner().invoke(app, [*command, "--help"], terminal_width=100, prog_name="deltarule").output
-    return f"```text\n{answer.strip()}\n```"
+    answer = CliRunner().invoke(app, [*command, "--help"], terminal_width=100, prog_name="deltarule")
+    if answer.exit_code:
+        raise PluginError(f"[[{what}]] is neither a table nor a command; got {answer.output}")
+    return f"```text\n{answer.output.strip()}\n```"
 
 
 def table(rows: Iterable[Mapping[str, str]]) -> str:
