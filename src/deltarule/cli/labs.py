@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 from rich import box
@@ -84,7 +84,7 @@ def lab(text: str) -> Lab:
 
 
 Which = Annotated[
-    Any,
+    Lab | None,
     typer.Argument(
         metavar="LAB",
         help="Number or name of the lab to copy.",
