@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from deltarule.explain.conventions import CONVENTIONS as CONVENTIONS, Conventions as Conventions
     from deltarule.explain.diagnosis import diagnose as diagnose
     from deltarule.explain.findings import Diagnosis as Diagnosis, Finding as Finding, Stability as Stability
+    from deltarule.explain.line import Line as Line
     from deltarule.explain.session import Session as Session, step_through as step_through
-    from deltarule.explain.trace import Line as Line
     from deltarule.explain.unit import Unit as Unit
     from deltarule.explain.verdicts import Check as Check, Slip as Slip, Verdict as Verdict
     from deltarule.explain.working import Working as Working, show_step as show_step
@@ -112,7 +112,7 @@ _HOME = {
         "UnseenCategoryWarning",
     ),
     "deltarule.explain.conventions": ("CONVENTIONS", "Conventions"),
-    "deltarule.explain.trace": ("Line",),
+    "deltarule.explain.line": ("Line",),
     "deltarule.explain.unit": ("Unit",),
     "deltarule.explain.verdicts": ("Check", "Slip", "Verdict"),
     "deltarule.explain.working": ("Working", "show_step"),

@@ -113,6 +113,11 @@ def test_a_narrow_terminal_shows_every_word() -> None:
     assert "".join(text.split()) == "".join(str(WORKINGS["matrix"]).split())
 
 
+def test_a_line_shows_itself() -> None:
+    for line in WORKINGS["scalar"]:
+        assert words(printed(line, 80)) == words(str(line))
+
+
 def test_a_session_shows_itself() -> None:
     session = dr.step_through(curve(), X, Y, batch_size=4).step(2)
     assert words(printed(session, 80)) == words(session.to_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,20 @@ def test_every_rendering_is_well_formed(detail: Any, hidden: str) -> None:
         assert working.to_markdown().count("$$") == 2 * len(working)
         for line in working:
             assert line.why.endswith(".")
+
+
+@pytest.mark.parametrize("detail", ["scalar", "matrix", "summary"])
+def test_a_line_shows_itself_as_in_its_working(detail: Any) -> None:
+    net = small("softmax", "exponential", (2, 2, 1))
+    working = dr.show_step(net, *rows(3, net, LOSSES["poisson"]), loss="poisson", detail=detail)
+    for shown in (working, working.in_conventions("lab2"), working.layer(1)):
+        for line in shown:
+            assert f"\n\n{line}\n\n" in f"{shown}\n\n"
+            assert repr(line) == str(line)
+            html = line._repr_html_()
+            assert len(ElementTree.fromstring(html.replace("&nbsp;", " "))) >= 3  # style, sentence, equations
+            assert html.partition("</style>")[2].removesuffix("</div>") in shown.to_html()
+    assert str(replace(working["z1"], writer=None)) == working["z1"].why
 
 
 def test_detail_follows_the_size() -> None:

@@ -22,9 +22,9 @@ from deltarule.explain.expressions import (
     Transpose,
     total_of,
 )
+from deltarule.explain.line import Line
 from deltarule.explain.recipe import Recipe
 from deltarule.explain.rewriting import rewrite
-from deltarule.explain.trace import Line
 
 PARAMETER = re.compile(r"^(d|step_|[mv]_)?([Wb])(?=\d)")
 """How the keys of a parameter begin, and of its gradient, its step and what an optimizer remembers of it."""

@@ -12,7 +12,8 @@ import numpy as np
 
 from deltarule.errors import InputError, message
 from deltarule.explain.expressions import Values
-from deltarule.explain.trace import Line, Trace
+from deltarule.explain.line import Line
+from deltarule.explain.trace import Trace
 
 LONGEST = 8
 """Decimals of a number that still is what somebody typed."""

@@ -21,11 +21,11 @@ from deltarule.explain.expressions import (
     is_opaque,
     nodes_of,
 )
+from deltarule.explain.line import Line
 from deltarule.explain.reasons import Wording
 from deltarule.explain.recipe import Recipe, with_steps
 from deltarule.explain.rewriting import columns, doubled, halved, rewrite, transposed, with_signs
 from deltarule.explain.slips import error_line, is_squared
-from deltarule.explain.trace import Line
 
 FIELDS: Mapping[str, str] = {
     "y": "target",

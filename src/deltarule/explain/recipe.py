@@ -14,9 +14,9 @@ import numpy as np
 
 from deltarule.core.arrays import Array
 from deltarule.explain.expressions import Expression, Sum, Symbol, Values
+from deltarule.explain.line import Line
 from deltarule.explain.reasons import Reason
 from deltarule.explain.rewriting import keys_of, leave_out
-from deltarule.explain.trace import Line
 
 MOVES = Reason("The parameter moves by its step.")
 

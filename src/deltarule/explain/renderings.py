@@ -14,10 +14,10 @@ from deltarule.core.arrays import Array
 from deltarule.explain.conventions import Conventions
 from deltarule.explain.expressions import Expression, Symbol, Values, is_opaque
 from deltarule.explain.latex import LatexWriter, letter_of
+from deltarule.explain.line import Line
 from deltarule.explain.mathml import MathWriter
 from deltarule.explain.notes import Note
 from deltarule.explain.text import TextWriter
-from deltarule.explain.trace import Line
 from deltarule.explain.writing import Page, Writer
 
 Detail: TypeAlias = Literal["scalar", "matrix", "summary"]
@@ -140,21 +140,25 @@ def note_text(
 
 def text_of(working: Shown) -> str:
     """Equations below one another, the equals signs aligned, each quantity with its reason."""
-    page, found = page_of(working, TextWriter()), []
+    found = []
     if working.notes:
-        heading = heading_of(working)
+        heading, page = heading_of(working), page_of(working, TextWriter())
         items = "\n".join(f"  - {note_text(note, page)}" for note in working.notes)
         found.append(f"{heading}\n{'-' * len(heading)}\n\n{INTRODUCTION}\n{items}")
     for heading, lines in by_part(working):
         found.append(f"{heading}\n{'-' * len(heading)}")
-        for line in lines:
-            shape = f"  ({shape_words(line.value)})" if np.ndim(line.value) else ""
-            written = [_text_equation(equation) for equation in equations(working, line, page.writer)]
-            if working.detail == "summary":
-                written.append(f"    {summary(line.value, page)}")
-                shape = ""
-            found.append("\n".join([f"{line.why}{shape}", *written]))
+        found += [_text_of_line(working, line) for line in lines]
     return "\n\n".join(found)
+
+
+def _text_of_line(working: Shown, line: Line) -> str:
+    page = page_of(working, TextWriter())
+    shape = f"  ({shape_words(line.value)})" if np.ndim(line.value) else ""
+    written = [_text_equation(equation) for equation in equations(working, line, page.writer)]
+    if working.detail == "summary":
+        written.append(f"    {summary(line.value, page)}")
+        shape = ""
+    return "\n".join([f"{line.why}{shape}", *written])
 
 
 def _text_equation(equation: Equation) -> str:
@@ -228,9 +232,9 @@ STYLE = (
 
 def html_of(working: Shown) -> str:
     """A fragment that stands for itself in a page or a notebook."""
-    found = ['<div class="deltarule-working">', STYLE]
-    page = page_of(working, MathWriter())
+    found = []
     if working.notes:
+        page = page_of(working, MathWriter())
         items = [f"<li>{note_text(note, page, '<math>{}</math>', escape)}</li>" for note in working.notes]
         found += [
             f"<h3>{escape(heading_of(working))}</h3>",
@@ -240,14 +244,38 @@ def html_of(working: Shown) -> str:
             "</ul>",
         ]
     for heading, lines in by_part(working):
-        found.append(f"<h3>{heading}</h3>")
-        for line in lines:
-            words = summary(line.value, page) if working.detail == "summary" else shape_words(line.value)
-            found.append(f'<p>{escape(line.why)} <span class="shape">{escape(words)}</span></p>')
-            found += [_math(equation) for equation in equations(working, line, page.writer)]
-    return "\n".join([*found, "</div>"])
+        found += [f"<h3>{heading}</h3>", *(_html_of_line(working, line) for line in lines)]
+    return _fragment(found)
+
+
+def _fragment(found: Sequence[str]) -> str:
+    return "\n".join(['<div class="deltarule-working">', STYLE, *found, "</div>"])
+
+
+def _html_of_line(working: Shown, line: Line) -> str:
+    page = page_of(working, MathWriter())
+    words = summary(line.value, page) if working.detail == "summary" else shape_words(line.value)
+    why = f'<p>{escape(line.why)} <span class="shape">{escape(words)}</span></p>'
+    return "\n".join([why, *map(_math, equations(working, line, page.writer))])
 
 
 def _math(equation: Equation) -> str:
     inside = "<mo>=</mo>".join([equation.left, *equation.rights])
     return f'<math display="block"><mrow>{inside}</mrow></math>'
+
+
+# -- one line --------------------------------------------------------------------------------------------
+
+
+class AsInWorking(NamedTuple):
+    """Writes single lines of a working as they stand in the whole."""
+
+    working: Shown
+
+    def text(self, line: Line) -> str:
+        """Return the sentence and the equations as plain text."""
+        return _text_of_line(self.working, line)
+
+    def html(self, line: Line) -> str:
+        """Return them as HTML."""
+        return _fragment([_html_of_line(self.working, line)])

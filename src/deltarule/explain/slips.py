@@ -24,9 +24,9 @@ from deltarule.explain.expressions import (
     Transpose,
 )
 from deltarule.explain.formulas import ONE, SLOPES, VALUES, hadamard
+from deltarule.explain.line import Line
 from deltarule.explain.recipe import Recipe, Rerun
 from deltarule.explain.rewriting import keys_of, leave_out, put, rewrite, without_ones
-from deltarule.explain.trace import Line
 
 Mistake: TypeAlias = Callable[[Line, Recipe], "Expression | Mapping[str, Expression] | None"]
 """From a line to the equation with the slip, or to several by key; None where it cannot happen."""

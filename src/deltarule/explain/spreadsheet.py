@@ -26,9 +26,9 @@ from deltarule.explain.expressions import (
     Values,
     nodes_of,
 )
+from deltarule.explain.line import Line
 from deltarule.explain.renderings import PARTS, Shown, page_of
 from deltarule.explain.text import TextWriter
-from deltarule.explain.trace import Line
 from deltarule.explain.writing import ATOM, POWER, PRODUCT, SUM
 
 MOST_FORMULAS = 10_000

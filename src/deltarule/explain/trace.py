@@ -6,9 +6,8 @@ The values are those of core, to the last bit; the equations are expressions ove
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -33,43 +32,11 @@ from deltarule.explain.expressions import (
     total_of,
 )
 from deltarule.explain.formulas import hadamard, minus, times
-from deltarule.explain.reasons import OURS, Reason, Wording
+from deltarule.explain.line import Line, Part
+from deltarule.explain.reasons import Reason
 from deltarule.explain.updates import ParameterStep, update_equations
 
-Part: TypeAlias = Literal["forward", "objective", "backward", "update"]
-
 WITH_PREDICTION = "How the loss of a row {changes} with its prediction."
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """One quantity of a step.
-
-    Attributes:
-        key: its name in ``working[...]``, such as "delta2"; ``also`` has others.
-        part: where in the step it is computed.
-        symbol: how it is written.
-        equation: what it is equal to, over whole arrays.
-        value: its value: (n, ...) one row per row of the batch, parameters like ``net.weights``, or a number.
-        reason: why it is there, as a sentence to be worded; ``why`` is the sentence.
-        computed_as: the equation in another form, where ``equation`` loses digits or holds for these y only.
-    """
-
-    key: str
-    part: Part
-    symbol: Symbol
-    equation: Expression
-    value: Any
-    reason: Reason
-    also: tuple[str, ...] = ()
-    layer: int | None = None
-    computed_as: Expression | None = None
-    wording: Wording = OURS
-
-    @property
-    def why(self) -> str:
-        """One sentence."""
-        return self.reason.written(self.wording)
 
 
 class Trace(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -23,13 +24,14 @@ from deltarule.explain.checking_answers import check_answers
 from deltarule.explain.conventions import CONVENTIONS, LIBRARY, Conventions
 from deltarule.explain.exact import exact_trace
 from deltarule.explain.expressions import Expression, Symbol, Values
+from deltarule.explain.line import Line
 from deltarule.explain.notation import in_layout, in_letters, in_numbers, letters_of
 from deltarule.explain.notes import Note, notes_of
 from deltarule.explain.recipe import Recipe, recipe_of, with_steps
-from deltarule.explain.renderings import Detail, html_of, latex_of, markdown_of, page_of, text_of
+from deltarule.explain.renderings import AsInWorking, Detail, html_of, latex_of, markdown_of, page_of, text_of
 from deltarule.explain.terminal import styled
 from deltarule.explain.text import TextWriter
-from deltarule.explain.trace import Line, trace
+from deltarule.explain.trace import trace
 from deltarule.explain.unit import Unit, unit_of
 from deltarule.explain.verdicts import Check
 from deltarule.explain.workbook import save_workbook
@@ -85,6 +87,8 @@ class Working:
         self.rounded = self if rounded is None else rounded
         self.conventions = conventions
         self.notes: tuple[Note, ...] = notes_of(self._own, self._letters)
+        writer = AsInWorking(copy(self))  # a copy, so that lines and working do not hold each other
+        self.lines = tuple(replace(line, writer=writer) for line in self.lines)
 
     def in_conventions(self, conventions: str | Conventions) -> Working:
         """Return the same step in the notation of a document; nothing of the step is computed again.
