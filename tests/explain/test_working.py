@@ -90,6 +90,22 @@ def test_the_step_is_the_one_that_training_takes(optimizer: Any, penalty: Any, b
             assert working[f"b{layer}_after"].value.tobytes() == net.biases[layer - 1].tobytes()
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("conventions", ["library", "lab1", "lab2", "lab3"])
+def test_what_is_added_can_be_asked_for(optimizer: Any, conventions: str) -> None:
+    """By the keys that ``check`` takes, whether or not the page has a line for it, and with its letters."""
+    net = small()
+    X, y = rows(3, net, LOSSES["mean_squared_error"])
+    working = dr.show_step(net, X, y, optimizer=optimizer, conventions=conventions)
+    for layer in (1, 2):
+        step, after = working[f"step_W{layer}"], working[f"W{layer}_after"]
+        np.testing.assert_allclose(working.values[f"W{layer}"] + step.value, after.value, rtol=1e-12)
+        assert str(after).partition("new ")[2].partition(" ")[0] in str(step).partition("Δ")[2]
+    assert (working["step_W1"] in working.lines) == (conventions in ("lab1", "lab3"))
+    keys = working.keys()
+    assert working.check(**{key: working[key].value for key in keys}).ok
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_numbers_are_those_of_the_network_to_the_last_bit(reduction: Any, dtype: Any) -> None:
@@ -290,7 +306,7 @@ def test_the_lines_of_a_layer() -> None:
     working = dr.show_step(net, *rows(2, net, LOSSES["mean_squared_error"]))
     parts = [working.layer(layer) for layer in (1, 2, 3)]
     assert parts[2].keys() == [
-        *("z3", "y_hat", "a3", "delta3", "dW3", "db3", "W3_after", "b3_after"),
+        *("z3", "y_hat", "a3", "delta3", "dW3", "db3", "step_W3", "W3_after", "step_b3", "b3_after"),
     ]
     shared = {"loss", "J", "dy_hat"} & set(working.keys())
     assert {key for part in parts for key in list(part.keys())} | shared == set(working.keys())
@@ -307,6 +323,11 @@ def test_the_lines_of_a_layer() -> None:
 def test_an_unknown_key_is_answered_with_those_there_are() -> None:
     with pytest.raises(dr.InputError, match=r"got 'delt2'.*Allowed: z1, a1.*Did you mean 'delta2'"):
         worked_example()["delt2"]
+    with pytest.raises(dr.InputError) as asked:
+        worked_example()["delt2"]
+    with pytest.raises(dr.InputError) as answered:
+        worked_example().check(delt2=1.0)
+    assert str(asked.value).partition(" Allowed")[2] == str(answered.value).partition(" Allowed")[2]
 
 
 def test_arguments_are_checked() -> None:

@@ -51,12 +51,12 @@ def check_answers(
         raise InputError(
             message("check needs at least one answer", found="none", hint="Try check(delta2=[[0.1]]).")
         )
-    also = {alias: line.key for line in recipe.lines.values() for alias in line.also}
+    keys = {name: line.key for line in recipe.lines.values() for name in (line.key, *line.also)}
     answers = {}
     for key, numbers in given.items():
-        known = also.get(key, key)
-        if known not in recipe.lines:
-            raise InputError(_unknown(key, recipe))
+        if key not in keys:
+            raise InputError(_unknown(key, keys))
+        known = keys[key]
         shape = np.shape(recipe.values[known])
         if conventions.samples == "columns":
             shown = (*shape[::-1], 1)[:2] if shape else ()
@@ -67,12 +67,12 @@ def check_answers(
     return _Marking(recipe, ordered, conventions, names).check()
 
 
-def _unknown(key: str, recipe: Recipe) -> str:
+def _unknown(key: str, keys: Iterable[str]) -> str:
     return message(
         "check takes answers by the keys of the quantities",
         found=repr(key),
-        allowed=", ".join(recipe.lines),
-        hint=did_you_mean(key, recipe.lines),
+        allowed=", ".join(keys),
+        hint=did_you_mean(key, keys),
     )
 
 

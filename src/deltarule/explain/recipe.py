@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from deltarule.core.arrays import Array
-from deltarule.explain.expressions import Expression, Sum, Symbol, Values
+from deltarule.explain.expressions import Expression, Sum, Values
 from deltarule.explain.line import Line
 from deltarule.explain.reasons import Reason
 from deltarule.explain.rewriting import keys_of, leave_out
@@ -115,7 +115,7 @@ def with_steps(recipe: Recipe) -> Recipe:
     known = dict(recipe.values)
     for line in recipe.lines.values():
         parameter = line.key.removesuffix("_after")
-        step = Symbol(f"step_{parameter}", line.symbol.letter, line.layer, "step", start=line.symbol.start)
+        step = replace(line.symbol, key=f"step_{parameter}", mark="step")
         equation = leave_out(line.equation, parameter)
         if line.symbol.mark != "new" or equation == line.equation or step.key in known:
             found[line.key] = line

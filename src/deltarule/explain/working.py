@@ -55,6 +55,7 @@ class Working:
     """One step of training, line by line, in the order in which a hand would compute it.
 
     Iterate over it for the lines, or ask for one: ``working["delta2"]``. Layers count from 1, as in the text.
+    What the step adds to a parameter is ``working["step_W1"]``, also where the page has no line for it.
     It shows itself in notebooks, printed, and with the colors of a terminal through ``rich.print``.
 
     Attributes:
@@ -81,14 +82,17 @@ class Working:
         self._in_layout = in_layout(self._in_numbers, conventions)
         self._letters = letters_of(self._own, conventions)
         shown = in_letters(self._in_layout, self._letters)
-        self.lines, self.values = tuple(shown.lines.values()), shown.values
+        with_each_step = with_steps(shown)
+        self.lines, self.values = tuple(shown.lines.values()), with_each_step.values
         self.detail: Detail = detail
         self.decimals = decimals
         self.rounded = self if rounded is None else rounded
         self.conventions = conventions
         self.notes: tuple[Note, ...] = notes_of(self._own, self._letters)
+        self._askable = tuple({**with_each_step.lines, **shown.lines}.values())
         writer = AsInWorking(copy(self))  # a copy, so that lines and working do not hold each other
-        self.lines = tuple(replace(line, writer=writer) for line in self.lines)
+        self._askable = tuple(replace(line, writer=writer) for line in self._askable)
+        self.lines = tuple(line for line in self._askable if line.key in shown.lines)
 
     def in_conventions(self, conventions: str | Conventions) -> Working:
         """Return the same step in the notation of a document; nothing of the step is computed again.
@@ -112,7 +116,7 @@ class Working:
 
     @cached_property
     def _by_key(self) -> dict[str, Line]:
-        return {key: line for line in self.lines for key in (line.key, *line.also)}
+        return {key: line for line in self._askable for key in (line.key, *line.also)}
 
     def __getitem__(self, key: str) -> Line:
         if key in self._by_key:
@@ -175,7 +179,10 @@ class Working:
         """
         require_integer("layer", layer, 1, len(self.widths) - 1)
         part = copy(self)
-        part.lines = tuple(line for line in self if line.layer == layer or f"a{layer}" in line.also)
+        part._askable = tuple(
+            line for line in self._askable if line.layer == layer or f"a{layer}" in line.also
+        )
+        part.lines = tuple(line for line in self if line in part._askable)
         part.__dict__.pop("_by_key", None)
         return part
 
