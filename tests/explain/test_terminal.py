@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 import deltarule as dr
@@ -65,11 +66,23 @@ def test_lines_are_broken_between_terms_and_under_their_beginning(name: str, wid
         assert len(line) <= width
         assert not re.search(r" [-+⊙/]$", line)  # an operator begins a line
         if line.startswith("    ") and " = " in line:
-            start = line.index(" = ") + 3
+            start = cell_len(line.partition(" = ")[0]) + 3
         elif line.startswith("    ") and line[4] != " ":
             start = 4  # the words of a summary
         elif line.startswith("     "):
             assert len(line) - len(line.lstrip()) in (start, start + 1)
+
+
+@each_working
+def test_equals_signs_stand_below_one_another(name: str) -> None:
+    """In columns of the terminal: the hat of v̂ takes none."""
+    for text in (str(WORKINGS[name]), printed(WORKINGS[name], 1000)):
+        column = 0
+        for line in text.splitlines():
+            here = cell_len(line.partition("= ")[0])
+            if line.lstrip().startswith("= "):
+                assert here == column, line
+            column = here
 
 
 def test_a_row_of_an_array_stays_in_one_line() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from itertools import groupby
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from unicodedata import combining
 
 import numpy as np
 
@@ -164,7 +165,8 @@ def _text_of_line(working: Shown, line: Line) -> str:
 def _text_equation(equation: Equation) -> str:
     first, *others = equation.rights
     start = f"    {equation.left} = "
-    return "\n".join([start + first, *(f"{'= ':>{len(start)}}{right}" for right in others)])
+    width = sum(not combining(character) for character in start)  # the hat of v̂ takes no room of its own
+    return "\n".join([start + first, *(f"{'= ':>{width}}{right}" for right in others)])
 
 
 # -- Markdown and LaTeX ----------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def styled(text: str, options: ConsoleOptions) -> Iterator[Text]:
 
 def _hanging(start: Text, words: str, style: str, width: int) -> Iterator[Text]:
     """Words after a start, broken in as many lines as they need; the rows of an array below one another."""
-    indent, depth = len(start), 0
+    indent, depth = start.cell_len, 0
     for line in _broken(words, max(width - indent - 1, NARROWEST)):
         yield start.append(" " * (depth > 0) + line, style)
         start, depth = type(start)(" " * indent), depth + line.count("[") - line.count("]")
