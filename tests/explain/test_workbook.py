@@ -35,10 +35,11 @@ def random_problem(
     loss: Any = "mean_squared_error",
     widths: Sequence[int] = (2, 2, 1),
     n: int = 1,
+    bias: bool = True,
     **settings: Any,
 ) -> Problem:
     rng = np.random.default_rng(seed)
-    net = dr.Network(widths, [*hidden, output], seed=0)
+    net = dr.Network(widths, [*hidden, output], seed=0, bias=bias)
     net.theta = 0.5 * rng.normal(size=net.theta.size)
     loss = LOSSES[loss] if isinstance(loss, str) else loss
     X, y = rng.normal(size=(n, widths[0])), targets(rng, loss, n, widths[-1])
@@ -184,7 +185,7 @@ def test_targets_that_no_longer_add_up_to_one(tmp_path: Path) -> None:
     assert_follows(*workings, tmp_path / "step.xlsx")
 
 
-def fuzzed(seed: int) -> tuple[dr.Working, dr.Working]:
+def fuzzed(seed: int) -> tuple[Problem, Problem]:
     """Two steps of one random small network, with other numbers everywhere."""
     rng = np.random.default_rng(seed)
     loss, output = PAIRS[rng.integers(len(PAIRS))]
@@ -197,7 +198,7 @@ def fuzzed(seed: int) -> tuple[dr.Working, dr.Working]:
         rates = float(rng.uniform(0.01, 1.0)), float(rng.uniform(0.1, 0.9))
         optimizers = [
             dr.SGD(rates[0]),
-            dr.SGD(rates[0], momentum=rates[1]),
+            dr.SGD(rates[0], momentum=rates[1], nesterov=seed % 2 == 0),
             dr.Adam(rates[0], beta_1=rates[1]),
         ]
         return {
@@ -206,17 +207,13 @@ def fuzzed(seed: int) -> tuple[dr.Working, dr.Working]:
             "sample_weight": rng.uniform(0.5, 2.0, n) if seed % 2 else None,
             "offset": rng.normal(size=(n, k)) if seed // 2 % 2 else None,
             "reduction": "mean" if seed % 5 else "sum",
+            "bias": bool(seed % 4),
         }
 
     first, second = (
         random_problem(seed + more, hidden, output, loss, widths, n, **settings()) for more in (0, 1)
     )
-    return working_of(first), working_of(second)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_random_networks(seed: int, tmp_path: Path) -> None:
-    assert_follows(*fuzzed(seed), tmp_path / "step.xlsx", tolerance=1e-9)
+    return first, second
 
 
 @pytest.mark.slow
@@ -225,7 +222,7 @@ def test_random_networks_in_libreoffice(tmp_path: Path) -> None:
     """Written with new numbers and no values, recalculated and saved by LibreOffice, read back."""
     expected = {}
     for seed in range(100, 160):
-        before, after = fuzzed(seed)
+        before, after = map(working_of, fuzzed(seed))
         path = tmp_path / f"{seed}.xlsx"
         before.to_xlsx(path)
         book = load_workbook(path)
