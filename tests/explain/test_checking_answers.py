@@ -207,6 +207,37 @@ def test_slips_are_named(chunk: int) -> None:
     assert [(slip, named[slip], n) for slip, n in changed.items() if named[slip] < 0.95 * n] == []
 
 
+ON_THE_WAY_BACK = [
+    *("weights not transposed", "averaged twice", "not averaged", "penalty forgotten", "transposed"),
+    *("learning rate forgotten", "old value forgotten", "gradient added"),
+]
+"""Slips that are made after the first delta."""
+
+
+def test_slips_in_rounded_numbers_are_named() -> None:
+    """Rounded at each step; the first number that a slip changes, after all the right ones before it."""
+    rng = np.random.default_rng(7)
+    changed, named = Counter[str](), Counter[str]()
+    for case in range(360):
+        slip = ON_THE_WAY_BACK[case % len(ON_THE_WAY_BACK)]
+        task, working = random_task(rng)
+        decimals = int(rng.integers(3, 5))
+        right, wrong = student(task, decimals=decimals), student(task, slip, decimals)
+        keys = sorted(different(right, wrong, 30 * 10.0**-decimals), key=working.keys().index)
+        if not keys:
+            continue
+        before = {key: right[key] for key in working.keys()[: working.keys().index(keys[0])] if key in right}
+        answers = {
+            key: written(value, decimals) for key, value in {**before, keys[0]: wrong[keys[0]]}.items()
+        }
+        *others, verdict = working.check(**answers).verdicts
+        assert all(each.ok for each in others)
+        changed[slip] += 1
+        named[slip] += slip in {each.name for each in verdict.slips}
+    assert set(changed) == set(ON_THE_WAY_BACK)
+    assert [(slip, named[slip], n) for slip, n in changed.items() if named[slip] < 0.95 * n] == []
+
+
 def different(exact: dict[str, Any], wrong: dict[str, Any], unit: float) -> list[str]:
     """The quantities that a slip changes by more than rounding can hide."""
     return [key for key in exact if np.any(np.abs(exact[key] - wrong[key]) > 1.1 * unit)]
@@ -306,6 +337,14 @@ def test_a_slip_after_a_wrong_number() -> None:
     check = worked_example().check(delta2="-0.5", delta1="-0.050000")
     assert slips(check["delta1"]) == {"slope forgotten"}
     assert "going on from your wrong δ⁽²⁾" in str(check)
+
+
+def test_a_slip_in_a_rounded_number() -> None:
+    """The slope is forgotten on the way from δ⁽²⁾ = -0.12: -0.012, where -0.0121832 would be exact."""
+    check = worked_example().check(delta2="-0.12", delta1="-0.01200")
+    assert statuses(check) == {"delta2": "right", "delta1": "wrong"}
+    assert slips(check["delta1"]) == {"slope forgotten"}
+    assert slips(worked_example().check(delta1="-0.01200")["delta1"]) == set()
 
 
 def test_a_mixed_sign_is_a_slip_and_no_convention() -> None:

@@ -15,6 +15,7 @@ from deltarule.errors import InputError, did_you_mean, message
 from deltarule.explain.answer_conventions import Convention, conventions as other_conventions
 from deltarule.explain.answers import Answer, answer_of, turned, upright
 from deltarule.explain.conventions import Conventions
+from deltarule.explain.expressions import Expression
 from deltarule.explain.recipe import Recipe, Rerun
 from deltarule.explain.slips import Candidate, candidates, slopes_of_z
 from deltarule.explain.verdicts import Check, Slip, Status, Verdict, entry_verdicts
@@ -109,22 +110,37 @@ class _Reading:
         """The step with each slip."""
         return list(candidates(self.recipe))
 
-    def explanations(self, key: str, found: list[Candidate]) -> list[Candidate]:
-        """Return the slips that give an answer and leave right what was answered rightly before it."""
+    def explanations(self, key: str, earlier: frozenset[str]) -> list[Candidate]:
+        """Return the slips that give an answer and leave right what was answered rightly before it.
+
+        The slip is made in the exact numbers, or in those that were given earlier, which may be rounded.
+        """
         before = self.recipe.before(key) & self.right_ones - {key}
-        return [
+        found = [
             each
-            for each in found
+            for each in self.candidates
             if key in each.rerun.reached
-            and self.fits(key, each.rerun[key]).all()
-            and not self.fits(key, self.recipe.values[key]).all()
             and all(self.fits(right, each.rerun[right]).all() for right in before & each.rerun.reached)
         ]
+        explained = []
+        if not self.fits(key, self.recipe.values[key]).all():
+            explained += [each for each in found if self.fits(key, each.rerun[key]).all()]
+        given = self.recipe.before(key) & earlier
+        for recipe in self.spellings if given else ():
+            if not self.fits(key, self.going_on(given, recipe)[key]).all():
+                reruns = [(each, self.going_on(given, recipe, each.rerun.equations)) for each in found]
+                explained += [each for each, rerun in reruns if self.fits(key, rerun[key]).all()]
+        return explained
+
+    def going_on(
+        self, keys: frozenset[str], recipe: Recipe, equations: Mapping[str, Expression] | None = None
+    ) -> Rerun:
+        """The values of a step, perhaps with other equations, as it goes on from some of the answers."""
+        return Rerun(recipe, equations or {}, {key: self.answers[key].value for key in keys})
 
     def pinned(self, keys: frozenset[str]) -> Recipe:
         """The step as it goes on from some of the answers."""
-        pins = {key: self.answers[key].value for key in keys}
-        return Recipe(self.recipe.lines, Rerun(self.recipe, {}, pins))
+        return Recipe(self.recipe.lines, self.going_on(keys, self.recipe))
 
     @cached_property
     def spellings(self) -> tuple[Recipe, Recipe]:
@@ -181,6 +197,7 @@ class _Marking:
         self.other = other
         self.own = other or self.base  # the reading in which the answers are taken further
         self.verdicts: dict[str, Verdict] = {}
+        self.rounded_in: dict[str, list[_Reading]] = {}
 
     def check(self) -> Check:
         """Mark all answers in the order of the step."""
@@ -195,10 +212,12 @@ class _Marking:
             return "right", (), ""
         if self.other is not None and self.other.right(key):
             return "convention", self.slips(key, [self.base]), self.words
-        if self.is_rounded(key):
+        readings = [self.base] if self.other is None else [self.base, self.other]
+        self.rounded_in[key] = [reading for reading in readings if self.is_rounded(key, reading)]
+        if self.rounded_in[key]:
             return "rounded", (), ""
         wrong = frozenset(each for each, verdict in self.verdicts.items() if not verdict.ok)
-        slips = self.slips(key, [self.base] if self.other is None else [self.base, self.other])
+        slips = self.slips(key, readings)
         for pins in {wrong, frozenset(self.verdicts)}:
             recipe = self.own.pinned(pins)
             if wrong & recipe.before(key) and self.own.fits(key, recipe.values[key]).all():
@@ -208,20 +227,27 @@ class _Marking:
             return "follow_up", slips, self.listed(shared & self.base.recipe.before(key))
         return "wrong", slips or self.later_slips(key, wrong), ""
 
-    def is_rounded(self, key: str) -> bool:
+    def is_rounded(self, key: str, reading: _Reading) -> bool:
         """Whether an answer follows from rounded numbers: those of the answers so far, or any others."""
-        if self.own.answers[key].layout == TRANSPOSED:
+        if reading.answers[key].layout == TRANSPOSED:
             return False
-        before = self.own.recipe.before(key) & frozenset(self.verdicts)
-        found = [rerun.fresh(key) for rerun in self.own.roundings]
-        if before and all(self.verdicts[each].ok for each in before):
-            pins = {each: self.own.answers[each].value for each in before}
-            found += [Rerun(recipe, {}, pins)[key] for recipe in self.own.spellings]
-        return any(self.own.fits(key, value).all() for value in found)
+        before = reading.recipe.before(key) & frozenset(self.verdicts)
+        found = [rerun.fresh(key) for rerun in reading.roundings]
+        if before and before <= self.good(reading):
+            found += [reading.going_on(before, recipe)[key] for recipe in reading.spellings]
+        return any(reading.fits(key, value).all() for value in found)
+
+    def good(self, reading: _Reading) -> frozenset[str]:
+        """The answers so far that are right in a convention, or right but for rounding."""
+        return frozenset(
+            each
+            for each in self.verdicts
+            if each in reading.right_ones or reading in self.rounded_in.get(each, ())
+        )
 
     def slips(self, key: str, readings: list[_Reading]) -> tuple[Slip, ...]:
         """Return the slips that give an answer, each kind once."""
-        found = [each for reading in readings for each in reading.explanations(key, reading.candidates)]
+        found = [each for reading in readings for each in reading.explanations(key, self.good(reading))]
         turned_ = [
             Slip(TRANSPOSED, "rows and columns are exchanged", ((key,),))
             for reading in readings

@@ -22,6 +22,7 @@ from deltarule.explain.expressions import (
     Sum,
     Symbol,
     Transpose,
+    nodes_of,
 )
 from deltarule.explain.formulas import ONE, SLOPES, VALUES, hadamard
 from deltarule.explain.line import Line
@@ -101,6 +102,15 @@ def not_averaged(line: Line, recipe: Recipe) -> Expression | None:
 def _averaged_again(line: Line, recipe: Recipe) -> Expression | None:
     summed = line.key == "J" or line.symbol.mark == "gradient" or line.key.startswith("delta")
     return Quotient(line.equation, N) if summed and recipe.values["N"] != 1.0 else None
+
+
+def _mean_averaged_again(line: Line, recipe: Recipe) -> Expression | None:
+    """The same before the penalties are added."""
+    is_mean = line.key == "J" or line.symbol.mark == "gradient"
+    if not is_mean or _averaged_again(line, recipe) is None or not isinstance(line.equation, Sum):
+        return None
+    mean, *penalties = line.equation.terms
+    return Sum((Quotient(mean, N), *penalties))
 
 
 def not_over_outputs(line: Line, recipe: Recipe) -> Expression | None:
@@ -301,6 +311,7 @@ KINDS = (
     Kind("factor 2 too many", "there is a factor 2 too many", _twice),
     Kind("not averaged", "the sum over the rows is not divided by {N}", not_averaged, habit=True),
     Kind("averaged twice", "there is a division by {N} too many", _averaged_again),
+    Kind("averaged twice", "there is a division by {N} too many", _mean_averaged_again),
     Kind("not averaged over outputs", "the division by the number of outputs is missing", not_over_outputs),
     Kind(
         "averaged over outputs", "there is a division by the number of outputs too many", over_outputs_again
@@ -338,7 +349,5 @@ KINDS = (
 
 def is_squared(recipe: Recipe) -> bool:
     """Say whether the loss is a squared error, of which documents differ in a factor 2."""
-    found: list[Expression] = []
-    equation = recipe.lines["loss"].equation
-    rewrite(equation, lambda node: found.append(node) if isinstance(node, Power) else None)
-    return any(isinstance(node, Power) and node.exponent == 2 for node in found)
+    nodes = nodes_of(recipe.lines["loss"].equation)
+    return any(isinstance(node, Power) and node.exponent == 2 for node in nodes)

@@ -201,7 +201,8 @@ class Working:
         """Return which numbers of a hand calculation are right, and for wrong ones the slip that gives them.
 
         A number is right when it lies within half a unit of its last decimal. Slips are computed: the step
-        is worked out again with each of them, and those that give the number are named.
+        is worked out again with each of them, from its exact numbers and from earlier answers that are right
+        but rounded, and those that give the number are named.
 
         Arguments:
             decimals: digits after the point that numbers which are no text are meant to have; None for those
