@@ -29,7 +29,7 @@ from deltarule.explain.expressions import (
 from deltarule.explain.line import Line
 from deltarule.explain.renderings import PARTS, Shown, page_of
 from deltarule.explain.text import TextWriter
-from deltarule.explain.writing import ATOM, POWER, PRODUCT, SUM
+from deltarule.explain.writing import ATOM, POWER, PRODUCT, SUM, stem_of
 
 MOST_FORMULAS = 10_000
 """Cells with a formula; more would be read by nobody."""
@@ -230,12 +230,12 @@ def _given(working: Shown) -> list[Block]:
     nodes = [node for line in working.lines for node in nodes_of(_live(line))]
     used = {node.key: node for node in nodes if isinstance(node, Symbol) and node.key not in computed}
     ranks = {stem: rank for rank, stem in enumerate(GIVEN)} | {"b": list(GIVEN).index("W")}
-    in_order = sorted(used.values(), key=lambda symbol: (ranks[_stem(symbol)], symbol.layer or 0))
+    in_order = sorted(used.values(), key=lambda symbol: (ranks[stem_of(symbol)], symbol.layer or 0))
     return [_given_block(symbol, working) for symbol in in_order]
 
 
 def _given_block(symbol: Symbol, working: Shown) -> Block:
-    part, why = GIVEN[_stem(symbol)]
+    part, why = GIVEN[stem_of(symbol)]
     i, j = ("column i", "row j") if working.conventions.samples == "columns" else ("row i", "column j")
     z, rest = working.conventions.pre_activation, symbol.key.partition("_")[2]
     why = why.format(layer=symbol.layer, rest=rest, z=z, i=i, j=j)
@@ -244,11 +244,6 @@ def _given_block(symbol: Symbol, working: Shown) -> Block:
     equation = "" if symbol.key != "N" else "the sum of w" if "w" in working.values else "the number of rows"
     value = working.values[symbol.key]
     return Block(symbol, part, page_of(working, TextWriter()).symbol(symbol), equation, why, value)
-
-
-def _stem(symbol: Symbol) -> str:
-    """The beginning of a key, as GIVEN has it."""
-    return symbol.key.split("_")[0].rstrip("0123456789")
 
 
 def _live(line: Line) -> Expression:

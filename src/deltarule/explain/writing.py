@@ -183,7 +183,7 @@ class Page:
         if self.values is None:
             return (self.symbol(symbol), ATOM) if symbol.scale == 1.0 else self._write(_without_scale(symbol))
         value = np.asarray(self.values[symbol.key])
-        if symbol.key.split("_")[0].rstrip("0123456789") in SETTINGS:
+        if stem_of(symbol) in SETTINGS:
             return self._number(self.constant(float(value.item())))
         if symbol.place or value.ndim == 0:
             return self._number(self.digits(value[symbol.place] if symbol.place else value.item()))
@@ -215,6 +215,11 @@ class Page:
         if not isinstance(expression, Symbol) or self.values is None:
             return isinstance(expression, Number)
         return bool(expression.place) or np.ndim(self.values[expression.key]) == 0
+
+
+def stem_of(symbol: Symbol) -> str:
+    """Return the beginning of a key: without what follows the first _, and the layer."""
+    return symbol.key.split("_")[0].rstrip("0123456789")
 
 
 def is_parameter(symbol: Symbol) -> bool:
