@@ -281,19 +281,30 @@ class _Marking:
         reading = self.other if status == "convention" and self.other is not None else self.base
         answer, expected = reading.answers[key], reading.recipe.values[key]
         fits = self.base.fits(key, self.base.recipe.values[key]) & (status != "convention")
-        own = {} if slips or status != "wrong" else self.entry_slips(key, fits)
+        rounded = self.rounded_entries(key) & ~fits & (status == "wrong")
+        own = {} if slips or status != "wrong" else self.entry_slips(key, fits | rounded)
         given = answer.value
         if self.conventions.samples == "columns":
-            given, fits = given.T, fits.T
+            given, fits, rounded = given.T, fits.T, rounded.T
             expected = np.transpose(expected) if np.ndim(expected) else expected
             own = {at[::-1]: found for at, found in own.items()}
         whole = Verdict(key, status, given, expected, slips, note, names=self.names)
-        return replace(whole, entries=entry_verdicts(whole, fits, own))
+        return replace(whole, entries=entry_verdicts(whole, fits, rounded, own))
+
+    def rounded_entries(self, key: str) -> NDArray[np.bool_]:
+        """Say for each entry of an answer whether it follows from the answers so far that are right."""
+        given = self.base.recipe.before(key) & self.good(self.base)
+        return self.base.fits(key, self.base.going_on(given, self.base.recipe)[key])
 
     def entry_slips(self, key: str, fits: NDArray[np.bool_]) -> dict[tuple[int, ...], tuple[Slip, ...]]:
         """The slips that explain single entries, of those that happen in the quantity itself."""
-        local = [each for each in self.base.candidates if each.places == (key,)]
-        agrees = [(each, self.base.fits(key, each.rerun[key])) for each in local]
+        base = self.base
+        local = [each for each in base.candidates if each.places == (key,)]
+        given = base.recipe.before(key) & self.good(base)
+        agrees = []
+        for each in local:
+            rounded = base.going_on(given, base.recipe, each.rerun.equations)[key]
+            agrees.append((each, base.fits(key, each.rerun[key]) | base.fits(key, rounded)))
         return {
             at: self.grouped([each for each, same in agrees if same[at]], key)
             for at in np.ndindex(fits.shape)

@@ -142,19 +142,22 @@ class Check:
         return f'<table class="deltarule-check">{"".join(rows)}</table>'
 
 
-def entry_verdicts(verdict: Verdict, fits: Any, own: Mapping[tuple[int, ...], tuple[Slip, ...]]) -> Any:
-    """Return a verdict for each entry: right where it fits, else that of the quantity."""
+def entry_verdicts(
+    verdict: Verdict, fits: Any, rounded: Any, own: Mapping[tuple[int, ...], tuple[Slip, ...]]
+) -> tuple[Verdict, ...]:
+    """Return a verdict for each entry: right where it fits, else rounded, else that of the quantity."""
     found = []
     for at in np.ndindex(np.shape(verdict.expected)):
-        right = bool(np.asarray(fits)[at])
+        fair = bool(np.asarray(fits)[at] or np.asarray(rounded)[at])
+        status: Status = "right" if np.asarray(fits)[at] else "rounded" if fair else verdict.status
         found.append(
             Verdict(
                 verdict.key,
-                "right" if right else verdict.status,
+                status,
                 np.asarray(verdict.given)[at],
                 np.asarray(verdict.expected)[at],
-                () if right else (own.get(at) or verdict.slips),
-                "" if right else verdict.note,
+                () if fair else (own.get(at) or verdict.slips),
+                "" if fair else verdict.note,
                 tuple(place + 1 for place in at),
                 (),
                 verdict.names,
