@@ -38,7 +38,7 @@ LOSS_TWINS = (
     *("binary_cross_entropy", "cross_entropy", "poisson"),
 )
 REMAINDERS = ("keep", "drop", "merge")
-WORK_PER_THREAD = 800_000  # multiplications in a step that a second thread is worth
+WORK_PER_THREAD = 800_000  # multiplications in a step below which a second thread costs more than it gives
 ROWS_PER_CALL = 1 << 16  # a signal is handled between two calls
 UNIT_WORK = 50  # multiplications that an activation, its slope and a loss are worth
 
