@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable
 from types import TracebackType
+from typing import IO, cast
 
 from benchmarks.machine import cores
 from benchmarks.peers import Peer
@@ -34,16 +35,18 @@ class Competitors:
         self._leader = subprocess.Popen(
             [sys.executable, "-c", "from benchmarks.busy import compete; compete()"],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             cwd=ROOT,
             start_new_session=True,
         )
+        cast(IO[bytes], self._leader.stdout).read(cores())  # each says that it has its core
         time.sleep(SETTLE)
         return self._leader.pid
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leader.communicate()
+        self._leader.communicate()  # until the last one has let go of standard output
         time.sleep(SETTLE)
 
 
@@ -52,6 +55,7 @@ def compete() -> None:
     for core in os.sched_getaffinity(0):
         if os.fork() == 0:
             os.sched_setaffinity(0, {core})
+            os.write(1, b".")
             while True:
                 pass
     sys.stdin.read()
