@@ -38,6 +38,11 @@ def test_latex_of_every_document_compiles(conventions: str, detail: Any, tmp_pat
     assert_compiles(dr.show_step(net, X, y, conventions=conventions, **settings), tmp_path)
 
 
+def test_a_long_derivation_goes_on_on_the_next_page(tmp_path: Path) -> None:
+    net, (X, y) = dr.Network([3, 2, 1], ["sigmoid", "exponential"], seed=0), dr.datasets.net321(n=14)
+    assert_compiles(dr.show_step(net, X, y, detail="scalar"), tmp_path)
+
+
 def test_every_greek_letter_compiles(tmp_path: Path) -> None:
     letters = " ".join(letter_of(letter) for letter in "αβγδεζηθικλμνξοπρςστυφχψωΩ")
     head, _, _ = (
@@ -56,3 +61,4 @@ def assert_accepted(document: str, tmp_path: Path) -> None:
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "step.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    assert r"Overfull \vbox" not in done.stdout  # nothing runs off the foot of a page

@@ -16,7 +16,7 @@ from tests.explain.test_conventions import parameters
 from tests.explain.test_workbook import Problem, assert_follows, fuzzed, working_of
 
 DETAILS = ["scalar", "matrix", "summary"]
-ALIGNED = r"\n\\begin{aligned}\n(.*?)\n\\end{aligned}\n"
+ALIGNED = r"\n\\begin{align(?:ed|\*)}\n(.*?)\n\\end{align(?:ed|\*)}\n"
 LATEX_ARRAY = re.compile(r"\\begin{bmatrix} (.*) \\end{bmatrix}")
 SUMMARY = re.compile(r".*, norm (\S+), \[(.*?)(?: \.\.\.)?\]")
 

@@ -201,7 +201,7 @@ def latex_of(working: Shown) -> str:
         found += [r"\begin{itemize}", *items, r"\end{itemize}"]
     for heading, lines in by_part(working):
         found.append(rf"\section*{{{heading}}}")
-        found += [f"\\noindent {_plain(line.why)}\n\\[\n{_aligned(working, line)}\n\\]" for line in lines]
+        found += [f"\\noindent {_plain(line.why)}\n{_broken(_aligned(working, line))}" for line in lines]
     return "\n".join([*found, r"\end{document}", ""])
 
 
@@ -215,6 +215,11 @@ def _aligned(working: Shown, line: Line) -> str:
         rows.append(rf"&\quad\text{{{words.replace('×', 'by')}}}")
     inside = " \\\\\n".join(rows)
     return f"\\begin{{aligned}}\n{inside}\n\\end{{aligned}}"
+
+
+def _broken(equations: str) -> str:
+    """The same equations, which may go on on the next page; in ``aligned`` they run off this one."""
+    return equations.replace("{aligned}", "{align*}")
 
 
 def _plain(words: str) -> str:
