@@ -62,7 +62,9 @@ def _title(record: Activation) -> str:
     name = record.name.replace("$", r"\$")
     if record.slope is None:
         name += " (first of two units, the other at z = 0)"
-    formula = record.formula.replace(r"\tfrac", r"\frac").replace(r"\le ", r"\leq ")
+    formula = (
+        record.formula.replace(r"\tfrac", r"\frac").replace(r"\frac", r"\dfrac").replace(r"\le ", r"\leq ")
+    )
     return f"{name}\n$\\varphi(z) = {formula}$" if _can_be_set(formula) else name
 
 
