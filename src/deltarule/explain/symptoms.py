@@ -189,13 +189,14 @@ def units(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _flat_and_dead(step: Step, activation: Activation) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where the slope is small, (n, o), and which units have the slope 0 on every row, (o,)."""
+    """Where the slope is small and fading, (n, o), and which units have the slope 0 on every row, (o,)."""
     if activation.slope is None:
         return np.zeros(step.z.shape, dtype=bool), np.zeros(step.z.shape[1], dtype=bool)
     usual = np.abs(activation.slope(AROUND_ZERO, activation.value(AROUND_ZERO))).max()
-    slope = np.abs(activation.slope(step.z, step.a))
+    slope, beyond = np.abs(activation.slope(step.z, step.a)), 2.0 * step.z
+    is_fading = np.abs(activation.slope(beyond, activation.value(beyond))) < slope  # leaky_relu's stays
     dead = (slope == 0.0).all(axis=0) & (_share_needed(activation) == 1.0)
-    return slope < SATURATED_SLOPE * usual, dead
+    return (slope < SATURATED_SLOPE * usual) & (is_fading | (slope == 0.0)), dead
 
 
 def _share_needed(activation: Activation) -> float:
