@@ -194,6 +194,22 @@ def test_details(opened: Open) -> None:
     visit(screen, look)
 
 
+def test_in_the_notation_of_a_lab(run: Run, opened: Open, passes: Path) -> None:
+    """Letters and layers of what stands above the working are its own."""
+    screen = opened("--conventions", "lab2")
+    expected = str(screen.session.working(conventions="lab2"))
+    printed = run("step", passes, "-t", "passed", "--conventions", "lab2", "--steps", 1).out
+
+    async def look(pilot: Pilot[Any]) -> None:
+        for shown in (text_of(screen), printed):
+            assert expected in shown
+            assert "W⁽²⁾ (1 × 2): change of norm" in shown
+            assert "W⁽¹⁾" not in shown
+
+    visit(screen, look)
+    assert "t = passed (0: no, 1: yes)" in run("step", passes, "-t", "passed", "--conventions", "lab1").out
+
+
 @pytest.mark.parametrize(
     ("key", "text", "sentence"),
     [
@@ -350,6 +366,7 @@ def test_wide_tables_are_named_in_short(run: Run, folder: Path) -> None:
             2,
             "there is no detail 'matrices'. Did you mean 'matrix'?",
         ),
+        (("-t", "passed", "--conventions", "lab5"), 2, "there is no notation 'lab5'. Did you mean 'lab"),
         (("-t", "passed", "--steps", "0"), 2, "whole number, at least 1; got '0'"),
     ],
 )

@@ -19,6 +19,7 @@ from deltarule.data.batches import MAX_SEED
 from deltarule.data.columns import number_or_none
 from deltarule.data.targets import TASKS
 from deltarule.errors import InputError, closest, message
+from deltarule.explain.conventions import CONVENTIONS
 from deltarule.explain.working import AskedDetail
 from deltarule.registry import Registry
 
@@ -66,6 +67,11 @@ def task(text: str) -> str:
 def detail(text: str) -> str:
     """How much of a step is written out."""
     return one_of("detail", text, DETAILS, {})
+
+
+def conventions(text: str) -> str:
+    """Whose notation a step is written in."""
+    return one_of("notation", text, tuple(CONVENTIONS), {})
 
 
 def widths(text: str) -> tuple[int, ...]:

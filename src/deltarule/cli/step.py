@@ -32,6 +32,7 @@ from deltarule.cli.options import (
     name,
 )
 from deltarule.errors import InputError, message
+from deltarule.explain.conventions import CONVENTIONS, Conventions
 from deltarule.explain.overview import changes_of, losses_of, place_of
 from deltarule.explain.session import Session
 from deltarule.explain.text import subscript
@@ -41,6 +42,9 @@ MOST_NAMED = 6
 SCREEN = "deltarule.cli.step_screen"
 
 DetailName = Annotated[Any, name(OPTIONS, "How much is written out: ", parameters.DETAILS, parameters.detail)]
+ConventionsName = Annotated[
+    str, name(OPTIONS, "Whose notation, the library's or a lab's: ", CONVENTIONS, parameters.conventions)
+]
 Steps = Annotated[Any, count("Print so many steps instead of stepping with keys.", panel=OPTIONS)]
 
 
@@ -59,6 +63,7 @@ def step(
     batch_size: BatchSize = 1,
     seed: Seed = 0,
     detail: DetailName = "auto",
+    conventions: ConventionsName = "library",
     steps: Steps = None,
 ) -> None:
     """Step through the training of a small network and back, every number next to its equation."""
@@ -84,27 +89,28 @@ def step(
             validation=0.0,
             engine="reference",  # what a session replays
         )
-        say(quantities(training))
+        notation = CONVENTIONS[conventions]
+        say(quantities(training, notation))
         session = Session(training.job, training.model.network.theta)
         if with_keys:
-            _with_keys(session, training, detail)
+            _with_keys(session, training, detail, notation)
         else:
-            _print_steps(session, training, detail, steps or 1)
+            _print_steps(session, training, detail, notation, steps or 1)
             if steps is None:
                 note("Without a screen and a keyboard this is the first step only. --steps 3 prints three.")
 
 
-def quantities(training: TableTraining) -> str:
-    """Say which columns of the table x and y are."""
-    target, names = training.model.target, training.model.inputs.feature_names
+def quantities(training: TableTraining, notation: Conventions) -> str:
+    """Say which columns of the table the inputs and the targets are."""
+    y, target, names = notation.target, training.model.target, training.model.inputs.feature_names
     xs = [f"x{subscript([place])} = {name}" for place, name in enumerate(names, start=1)]
     classes = [plain(str(label)) for label in target.labels]
     if len(classes) > 2:
-        ys = [f"y{subscript([place])} = {label}" for place, label in enumerate(classes, start=1)]
+        ys = [f"{y}{subscript([place])} = {label}" for place, label in enumerate(classes, start=1)]
         return f"{_some(xs)}; {target.name}: {_some(ys)}"
     coded = f" (0: {classes[0]}, 1: {classes[1]})" if classes else ""
     scaled = ", standardized" if target.standardizer is not None else ""
-    return f"{_some(xs)}; y = {target.name}{coded}{scaled}"
+    return f"{_some(xs)}; {y} = {target.name}{coded}{scaled}"
 
 
 def _some(names: list[str]) -> str:
@@ -140,24 +146,26 @@ def _require_textual() -> None:
         raise InputError(message(asked, found="no package of that name", allowed=allowed, hint=hint))
 
 
-def _with_keys(session: Session, training: TableTraining, detail: Any) -> None:
+def _with_keys(session: Session, training: TableTraining, detail: Any, notation: Conventions) -> None:
     """Run the screen; an end other than by `q` is answered where those of all verbs are."""
     screen = import_module(SCREEN)  # needs the extra and takes a while: only those wait who want it
     rows = partial(rows_in_words, session, training)
-    ending = screen.StepScreen(session, detail, quantities(training), rows).run()
+    ending = screen.StepScreen(session, detail, notation, quantities(training, notation), rows).run()
     if ending is None:
         raise KeyboardInterrupt
     if isinstance(ending, Exception):
         raise ending
 
 
-def _print_steps(session: Session, training: TableTraining, detail: Any, steps: int) -> None:
+def _print_steps(
+    session: Session, training: TableTraining, detail: Any, notation: Conventions, steps: int
+) -> None:
     """Print the working of some steps; it ends with whoever reads."""
     screen = console()
     for number in range(steps):
         if number:
             session.step()
-        about = [rows_in_words(session, training), losses_of(session), *changes_of(session)]
+        about = [rows_in_words(session, training), losses_of(session), *changes_of(session, notation)]
         heading = "\n    ".join(map(plain, [place_of(session), *about]))
-        working = session.working(detail=detail)
+        working = session.working(detail=detail, conventions=notation)
         screen.print("", Text(heading), "", working, sep="\n", soft_wrap=not screen.is_terminal)

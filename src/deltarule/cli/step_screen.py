@@ -22,6 +22,7 @@ from textual.widgets import Footer, Input, Static
 from deltarule.cli import parameters
 from deltarule.cli.display import plain
 from deltarule.errors import DeltaruleError, InputError, message
+from deltarule.explain.conventions import Conventions
 from deltarule.explain.overview import changes_of, losses_of, place_of
 from deltarule.explain.session import Session
 from deltarule.explain.working import AskedDetail, Working
@@ -75,10 +76,15 @@ class StepScreen(App[Literal["left"] | Exception]):
     ]
 
     def __init__(
-        self, session: Session, detail: AskedDetail, quantities: str, rows: Callable[[], str]
+        self,
+        session: Session,
+        detail: AskedDetail,
+        notation: Conventions,
+        quantities: str,
+        rows: Callable[[], str],
     ) -> None:
         super().__init__()
-        self.session, self.detail = session, detail
+        self.session, self.detail, self.notation = session, detail, notation
         self.quantities, self.rows = quantities, rows
         self.view: View = _whole
         self.asked = ""
@@ -101,7 +107,7 @@ class StepScreen(App[Literal["left"] | Exception]):
     @property
     def working(self) -> Working:
         """The working of the next step."""
-        return self.session.working(detail=self.detail)
+        return self.session.working(detail=self.detail, conventions=self.notation)
 
     def _do(self, change: Callable[[], object]) -> None:
         """Change something and show it; what is refused is said, and a failure ends the program."""
@@ -118,7 +124,7 @@ class StepScreen(App[Literal["left"] | Exception]):
         lines = [place_of(session), self.rows(), self.quantities, losses_of(session)]
         standing = Text("\n".join(map(plain, lines)), no_wrap=True, overflow="ellipsis")
         self.query_one("#standing", Static).update(standing)
-        changes = "\n".join(["The next step:", *changes_of(session), ""])
+        changes = "\n".join(["The next step:", *changes_of(session, self.notation), ""])
         self.query_one("#shown", Static).update(Group(Text(changes), self.view(self.working)))
 
     def _look_at(self, view: View) -> None:

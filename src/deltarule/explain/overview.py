@@ -10,6 +10,7 @@ import numpy as np
 from deltarule.core.arrays import Array
 from deltarule.data.batches import Indices
 from deltarule.engines.base import Job
+from deltarule.explain.conventions import LIBRARY, Conventions
 from deltarule.explain.expressions import Symbol
 from deltarule.explain.renderings import shape_words
 from deltarule.explain.text import TextWriter
@@ -64,15 +65,15 @@ def losses_of(session: Standing) -> str:
     return f"Loss {', '.join(found)}"
 
 
-def changes_of(session: Standing) -> Iterator[str]:
+def changes_of(session: Standing, conventions: Conventions = LIBRARY) -> Iterator[str]:
     """Yield for each W and b how much the next step changes it, and which entry the most."""
     views = session.job.objective.architecture.views
     before, after = views(session.theta), views(session.theta_after)
-    for layer, (W, b) in enumerate(zip(before.W, before.b, strict=True), start=1):
-        yield _change(Symbol(f"W{layer}", "W", layer), W, after.W[layer - 1])
-        new_b = after.b[layer - 1]
+    pairs = zip(before.W, after.W, before.b, after.b, strict=True)
+    for layer, (W, new_W, b, new_b) in enumerate(pairs, start=1 + conventions.input_layer):
+        yield _change(Symbol("W", "W", layer), W, new_W)
         if b is not None and new_b is not None:
-            yield _change(Symbol(f"b{layer}", "b", layer), b, new_b)
+            yield _change(Symbol("b", "b", layer), b, new_b)
 
 
 def _change(symbol: Symbol, before: Array, after: Array) -> str:
