@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 HEADING, SYMBOL, SIGN, RESULT, SHAPE = "bold magenta", "cyan", "dim", "bold", "dim"
 HELD = "\ue000"
 """Stands for a space at which a line must not be broken; of no meaning to anybody (private use)."""
-ROW, PARENTHESES = re.compile(r"\[[^][]*\]"), re.compile(r"\([^()]*\)")
+ROW = re.compile(r"(?:[-+⊙/] )?\S*?\[[^][]*\][^\s[]*")
+PARENTHESES = re.compile(r"(?:[-+⊙/] )?\S*?\([^()]*\)[^\s(]*")
+"""With what must stay beside them: an operator in front, brackets around."""
 OPERATOR = re.compile(r"( [-+⊙/]) ")
 SHAPE_WORDS = re.compile(r"  \([\d × ]+\)$")
 NARROWEST = 16
