@@ -467,6 +467,7 @@ def test_rows_with_weights_and_offsets() -> None:
         ({"dW1": []}, "an empty list"),
         ({"delta1": "abc"}, "got 'abc'.*Allowed: numbers such as"),
         ({"delta1": "1/0"}, "got '1/0'"),
+        ({"delta1": "1e999999999"}, "got '1e999999999'"),
         ({"delta1": float("nan")}, "got nan"),
         ({"delta1": True}, "got True"),
         ({}, "at least one answer"),

@@ -117,9 +117,9 @@ def _number(key: str, given: Any, decimals: int | None) -> Written:
             return Written(float(Fraction(text.replace(" ", ""))), 0.0)
         number = Decimal(text)
         exponent = number.as_tuple().exponent
-        if not isinstance(exponent, int) or isinstance(given, bool):
+        if not isinstance(exponent, int) or not isfinite(number) or isinstance(given, bool):
             raise ValueError(text)
-    except (InvalidOperation, ValueError, ZeroDivisionError):
+    except (InvalidOperation, ValueError, ZeroDivisionError, OverflowError):
         raise InputError(
             message(
                 f"The answer for {key!r} must hold numbers",

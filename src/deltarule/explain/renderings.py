@@ -110,7 +110,7 @@ def summary(value: Any, page: Page) -> str:
 
 
 def _norm(value: Array) -> float:
-    return float(np.linalg.norm(np.asarray(value, dtype=np.float64)))
+    return float(np.hypot.reduce(np.ravel(value).astype(np.float64)))  # squares could overflow
 
 
 def by_part(working: Shown) -> Iterator[tuple[str, Iterator[Line]]]:

@@ -328,7 +328,7 @@ KINDS = (
         habit=True,
     ),
     Kind("slope at a", "the slope is taken at {a} instead of {z}", _slope_at_a, habit=True),
-    Kind("slope of z", "the slope is written in {a}, but {z} was put in", _slope_of_z, habit=True),
+    Kind("slope of z", "the slope is written in {a}, but computed from {z}", _slope_of_z, habit=True),
     Kind("slope forgotten", "the slope of the activation is forgotten", _without_slope, habit=True),
     Kind(
         "slope not cancelled",

@@ -54,7 +54,9 @@ class Unit:
         for attribute, words in named.items():
             value = getattr(self, attribute)
             if value is not None:
-                text = np.array2string(np.asarray(value), precision=6, threshold=24, prefix=" " * 14)
+                text = np.array2string(
+                    np.asarray(value), precision=6, threshold=24, prefix=" " * 14, formatter={"object": str}
+                )
                 lines.append(f"  {words:<11} {text}")
         return "\n".join(lines)
 

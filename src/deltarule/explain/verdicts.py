@@ -124,7 +124,7 @@ class Check:
                 "A check is asked for a quantity that was answered",
                 found=repr(key),
                 allowed=", ".join(keys),
-                hint=did_you_mean(key, keys),
+                hint=did_you_mean(str(key), keys),
             )
         )
 
