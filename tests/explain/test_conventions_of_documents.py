@@ -150,7 +150,7 @@ def test_document_4(case: Case) -> None:
     case.reaches(
         **{"W1_new_alpha0.1": working["W1_after"].value, "w2_new_alpha0.1": working["W2_after"].value}
     )
-    assert "new W⁽²⁾ = W⁽²⁾ - α ∂L/∂W⁽²⁾" in str(working)
+    assert "ΔW⁽²⁾ = -α ∂L/∂W⁽²⁾" in str(working)
     assert "L = Σᵣ ℓ\n" in str(working)
 
 

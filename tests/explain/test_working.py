@@ -93,7 +93,7 @@ def test_the_step_is_the_one_that_training_takes(optimizer: Any, penalty: Any, b
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 @pytest.mark.parametrize("conventions", ["library", "lab1", "lab2", "lab3"])
 def test_what_is_added_can_be_asked_for(optimizer: Any, conventions: str) -> None:
-    """By the keys that ``check`` takes, whether or not the page has a line for it, and with its letters."""
+    """By the keys that ``check`` takes; every notation has a line for it, with its letters."""
     net = small()
     X, y = rows(3, net, LOSSES["mean_squared_error"])
     working = dr.show_step(net, X, y, optimizer=optimizer, conventions=conventions)
@@ -101,7 +101,7 @@ def test_what_is_added_can_be_asked_for(optimizer: Any, conventions: str) -> Non
         step, after = working[f"step_W{layer}"], working[f"W{layer}_after"]
         np.testing.assert_allclose(working.values[f"W{layer}"] + step.value, after.value, rtol=1e-12)
         assert str(after).partition("new ")[2].partition(" ")[0] in str(step).partition("Δ")[2]
-    assert (working["step_W1"] in working.lines) == (conventions in ("lab1", "lab3"))
+        assert f"Δ{str(step).partition('Δ')[2]}" in str(working)
     keys = working.keys()
     assert working.check(**{key: working[key].value for key in keys}).ok
 
@@ -168,6 +168,7 @@ def test_the_toy_step_in_fractions() -> None:
     ElementTree.fromstring(working.to_html().replace("&nbsp;", " "))
     assert working.rounded["dW1"].value.dtype == np.float64
     assert working.check(dW1=["-6", "-4.267"], db1="-3.2").ok
+    assert "weights     [1 1]" in str(working.unit(1, 1))
 
 
 def test_the_workbook_of_a_step_in_fractions(tmp_path: Path) -> None:
@@ -216,7 +217,8 @@ def test_the_worked_example_in_words() -> None:
     assert "z⁽¹⁾₁ = x₁·W⁽¹⁾₁₁ + x₂·W⁽¹⁾₂₁\n          = 0.10000·0.40000 + 0.30000·(-0.20000)" in text
     for number in ("-0.02000", "0.49500", "0.51237", "-0.12183", "-0.00305"):
         assert number in text
-    assert "new W⁽²⁾₁₁ = W⁽²⁾₁₁ - η·∂J/∂W⁽²⁾₁₁" in text
+    assert "ΔW⁽²⁾₁₁ = -η·∂J/∂W⁽²⁾₁₁" in text
+    assert "new W⁽²⁾₁₁ = W⁽²⁾₁₁ + ΔW⁽²⁾₁₁" in text
 
 
 def test_a_number_that_rounds_to_zero_has_no_sign() -> None:
@@ -323,6 +325,8 @@ def test_the_lines_of_a_layer() -> None:
 def test_an_unknown_key_is_answered_with_those_there_are() -> None:
     with pytest.raises(dr.InputError, match=r"got 'delt2'.*Allowed: z1, a1.*Did you mean 'delta2'"):
         worked_example()["delt2"]
+    with pytest.raises(dr.InputError, match=r"got 1\. Allowed: z1"):
+        worked_example()[1]  # type: ignore[index]
     with pytest.raises(dr.InputError) as asked:
         worked_example()["delt2"]
     with pytest.raises(dr.InputError) as answered:
@@ -338,6 +342,22 @@ def test_arguments_are_checked() -> None:
         dr.show_step(net, [[1.0, 2.0, 3.0]], [[1.0, 0.0]], decimals=-1)
     with pytest.raises(dr.InputError, match="X"):
         dr.show_step(net, [[1.0, 2.0]], [[1.0, 0.0]])
+    for what in (dr.show_step, dr.step_through, dr.diagnose):
+        with pytest.raises(dr.InputError, match=r"must be a dr\.Network; got a list"):
+            what([1.0], [[1.0]], [[1.0]])
+
+
+@pytest.mark.parametrize("detail", ["scalar", "matrix", "summary"])
+def test_what_overflows_is_shown_as_it_is(detail: Any) -> None:
+    """Without a warning; and squares may overflow where the norm of the numbers does not."""
+    net = small("tanh", "softmax")
+    net.weights[1][:] *= 1e6
+    X, y = rows(2, net, LOSSES["cross_entropy"])
+    working = dr.show_step(net, 1e200 * X, y, loss="cross_entropy", detail=detail)
+    assert "inf" not in str(working["dW1"])
+    wild = small("identity", "identity")
+    wild.theta[:] = 1e200
+    assert "inf" in str(dr.show_step(wild, 1e200 * X, y, detail=detail)["z1"])
 
 
 # -- in a session ----------------------------------------------------------------------------------------

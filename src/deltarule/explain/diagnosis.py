@@ -18,6 +18,7 @@ from deltarule.explain import symptoms
 from deltarule.explain.curvature import Curvature, curvature
 from deltarule.explain.findings import Diagnosis, Finding, Stability
 from deltarule.explain.symptoms import Evidence
+from deltarule.explain.working import require_network
 from deltarule.network import Network
 from deltarule.preparation import objective_of, rows_for
 
@@ -75,7 +76,7 @@ def diagnose(
     Source: LeCun, Bottou, Orr and Müller, "Efficient BackProp" (1998), section 5.1; Pearlmutter, "Fast exact
     multiplication by the Hessian" (1994), on H v from two gradients.
     """
-    theta = net.theta.astype(np.float64)
+    theta = require_network(net).theta.astype(np.float64)
     objective = objective_of(net.architecture, loss, reduction, penalty)
     rows = rows_for(objective, theta.dtype, X, y, sample_weight, offset)
     optimizer = _optimizer(learning_rate, objective.architecture.n_layers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from numbers import Rational
@@ -13,37 +12,36 @@ import numpy as np
 from deltarule.errors import InputError, message
 from deltarule.explain.expressions import Values
 from deltarule.explain.line import Line
-from deltarule.explain.trace import Trace
+from deltarule.explain.recipe import Recipe
 
 LONGEST = 8
 """Decimals of a number that still is what somebody typed."""
 
 
-def exact_trace(lines: Sequence[Line], values: Values) -> Trace:
-    """Return the trace with every value as ``Fraction``, computed from its equation.
+def in_fractions(recipe: Recipe) -> Recipe:
+    """Return the step with every value as ``Fraction``, computed from its equation.
 
     Raises:
         InputError: an input has too many decimals, or a line needs a function that leaves the fractions.
     """
-    computed = {line.key for line in lines}
     exact: dict[str, Any] = {
-        key: _fractions(key, value) for key, value in values.items() if key not in computed
+        key: _fractions(key, value) for key, value in recipe.values.items() if key not in recipe.lines
     }
-    found = []
-    for line in lines:
+    found = {}
+    for key, line in recipe.lines.items():
         value = _evaluated(line, exact)
         if not all(isinstance(entry, Rational) for entry in np.ravel(value)):
             raise InputError(
                 message(
                     "`exact` needs rational activations, losses and optimizers",
-                    found=f"the equation of {line.key}, whose values are no fractions",
+                    found=f"the equation of {key}, whose values are no fractions",
                     allowed="identity and relu, squared errors, SGD and penalties, for example",
                     hint="Try exact=False with decimals=.",
                 )
             )
-        exact[line.key] = _shaped(value, line.value)
-        found.append(replace(line, value=exact[line.key]))
-    return Trace(found, exact)
+        exact[key] = _shaped(value, line.value)
+        found[key] = replace(line, value=exact[key])
+    return Recipe(found, exact)
 
 
 def _evaluated(line: Line, exact: Values) -> Any:

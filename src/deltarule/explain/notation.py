@@ -23,7 +23,7 @@ from deltarule.explain.expressions import (
 )
 from deltarule.explain.line import Line
 from deltarule.explain.reasons import Wording
-from deltarule.explain.recipe import Recipe, with_steps
+from deltarule.explain.recipe import Recipe
 from deltarule.explain.rewriting import columns, doubled, halved, rewrite, transposed, with_signs
 from deltarule.explain.slips import error_line, is_squared
 
@@ -49,7 +49,7 @@ def in_numbers(recipe: Recipe, conventions: Conventions) -> Recipe:
     if conventions.error == "target - prediction":
         recipe = _with_error_turned(recipe)
     if conventions.delta == "negative derivative":
-        recipe = with_steps(with_opposite_delta(recipe))
+        recipe = with_opposite_delta(recipe)
     return recipe
 
 

@@ -71,7 +71,7 @@ class _Notes:
             )
             yield ("The error is written ", Sum((y, Negative(y_hat))), f"{ours}.")
         if negative:
-            yield ("δ is minus the derivative of the loss, so the step is added instead of subtracted.",)
+            yield ("δ is minus the derivative of the loss, so the step goes without a minus.",)
 
     def factor(self) -> Iterator[Note]:
         if wanted_factors(self.recipe, self.conventions) == (1.0, 1.0):

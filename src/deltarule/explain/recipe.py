@@ -29,7 +29,7 @@ class Recipe:
     """Lines by key in the order of the step, and the numbers they start from.
 
     Attributes:
-        lines: the lines; a step W_after = W + step is two of them.
+        lines: the lines.
         values: the value of every symbol.
     """
 
@@ -104,20 +104,15 @@ class Rerun(dict[str, Any]):
         return value.reshape(shape) if value.size == np.prod(shape) else np.broadcast_to(value, shape)
 
 
-def recipe_of(lines: Iterable[Line], values: Values) -> Recipe:
-    """Return the recipe of a step."""
-    return Recipe({line.key: line for line in lines}, values)
-
-
 def with_steps(recipe: Recipe) -> Recipe:
-    """Return the recipe with the step of every parameter as a quantity: ``step_W1``."""
+    """Return the recipe with what is added to every parameter as a line of its own: ``step_W1``."""
     found: dict[str, Line] = {}
     known = dict(recipe.values)
     for line in recipe.lines.values():
         parameter = line.key.removesuffix("_after")
         step = replace(line.symbol, key=f"step_{parameter}", mark="step")
         equation = leave_out(line.equation, parameter)
-        if line.symbol.mark != "new" or equation == line.equation or step.key in known:
+        if line.symbol.mark != "new" or equation == line.equation:
             found[line.key] = line
             continue
         known[step.key] = np.asarray(equation.evaluate(known)).reshape(np.shape(line.value))

@@ -26,7 +26,7 @@ from deltarule.errors import InputError, message
 from deltarule.explain.conventions import Conventions
 from deltarule.explain.overview import changes_of, losses_of, place_of
 from deltarule.explain.terminal import styled
-from deltarule.explain.working import AskedDetail, Working, working_of
+from deltarule.explain.working import AskedDetail, Working, require_network, working_of
 from deltarule.network import Dtype, Network
 
 if TYPE_CHECKING:
@@ -331,4 +331,4 @@ def step_through(
     """
     arguments = dict(locals())
     del arguments["net"]
-    return Session(net.copy().training(**arguments, engine="reference").job, net.theta)
+    return Session(require_network(net).copy().training(**arguments, engine="reference").job, net.theta)

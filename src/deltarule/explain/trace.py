@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -34,23 +34,18 @@ from deltarule.explain.expressions import (
 from deltarule.explain.formulas import hadamard, minus, times
 from deltarule.explain.line import Line, Part
 from deltarule.explain.reasons import Reason
+from deltarule.explain.recipe import Recipe, with_steps
 from deltarule.explain.updates import ParameterStep, update_equations
 
 WITH_PREDICTION = "How the loss of a row {changes} with its prediction."
 
 
-class Trace(NamedTuple):
-    """The lines of a step in their order, and the value of every symbol in their equations."""
-
-    lines: list[Line]
-    values: dict[str, Any]
-
-
-def trace(job: Job, state: TrainingState) -> Trace:
-    """Return the lines of the step that the job takes with all its rows from this state."""
-    tracer = _Tracer(job, state)
-    lines = [*tracer.forward(), *tracer.objective_lines(), *tracer.backward(), *tracer.update()]
-    return Trace(lines, tracer.values)
+def trace(job: Job, state: TrainingState) -> Recipe:
+    """Return the step that the job takes with all its rows from this state."""
+    with np.errstate(all="ignore"):  # what overflows is shown as it is
+        tracer = _Tracer(job, state)
+        lines = [*tracer.forward(), *tracer.objective_lines(), *tracer.backward(), *tracer.update()]
+        return with_steps(Recipe({line.key: line for line in lines}, tracer.values))
 
 
 class _Tracer:

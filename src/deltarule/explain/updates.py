@@ -72,7 +72,7 @@ def _momentum(sgd: SGD, step: ParameterStep, values: dict[str, Any]) -> list[Equ
         "The velocity: part of the last step, plus downhill.",
     )
     if not sgd.nesterov:
-        return [velocity, _last(step, plus(step.symbol(), new), "The parameter moves with its velocity.")]
+        return [velocity, _last(step, plus(step.symbol(), new), "The step is the velocity.")]
     ahead = minus(plus(step.symbol(), times(mu, new)), downhill)
     return [velocity, _last(step, ahead, "Nesterov: the step looks ahead along the velocity.")]
 

@@ -22,12 +22,12 @@ from deltarule.engines.base import Job, TrainingState
 from deltarule.errors import InputError, did_you_mean, message
 from deltarule.explain.checking_answers import check_answers
 from deltarule.explain.conventions import CONVENTIONS, LIBRARY, Conventions
-from deltarule.explain.exact import exact_trace
-from deltarule.explain.expressions import Expression, Symbol, Values
+from deltarule.explain.exact import in_fractions
+from deltarule.explain.expressions import Expression, Symbol
 from deltarule.explain.line import Line
 from deltarule.explain.notation import in_layout, in_letters, in_numbers, letters_of
 from deltarule.explain.notes import Note, notes_of
-from deltarule.explain.recipe import Recipe, recipe_of, with_steps
+from deltarule.explain.recipe import Recipe
 from deltarule.explain.renderings import AsInWorking, Detail, html_of, latex_of, markdown_of, page_of, text_of
 from deltarule.explain.terminal import styled
 from deltarule.explain.text import TextWriter
@@ -55,7 +55,6 @@ class Working:
     """One step of training, line by line, in the order in which a hand would compute it.
 
     Iterate over it for the lines, or ask for one: ``working["delta2"]``. Layers count from 1, as in the text.
-    What the step adds to a parameter is ``working["step_W1"]``, also where the page has no line for it.
     It shows itself in notebooks, printed, and with the colors of a terminal through ``rich.print``.
 
     Attributes:
@@ -70,29 +69,25 @@ class Working:
 
     def __init__(
         self,
-        lines: Sequence[Line],
-        values: Values,
+        recipe: Recipe,
         detail: Detail,
         decimals: int | None = None,
         rounded: Working | None = None,
         conventions: Conventions = LIBRARY,
     ) -> None:
-        self._own = recipe_of(lines, values)
-        self._in_numbers = in_numbers(self._own, conventions)
+        self._own = recipe
+        self._in_numbers = in_numbers(recipe, conventions)
         self._in_layout = in_layout(self._in_numbers, conventions)
-        self._letters = letters_of(self._own, conventions)
+        self._letters = letters_of(recipe, conventions)
         shown = in_letters(self._in_layout, self._letters)
-        with_each_step = with_steps(shown)
-        self.lines, self.values = tuple(shown.lines.values()), with_each_step.values
+        self.lines, self.values = tuple(shown.lines.values()), shown.values
         self.detail: Detail = detail
         self.decimals = decimals
         self.rounded = self if rounded is None else rounded
         self.conventions = conventions
-        self.notes: tuple[Note, ...] = notes_of(self._own, self._letters)
-        self._askable = tuple({**with_each_step.lines, **shown.lines}.values())
+        self.notes: tuple[Note, ...] = notes_of(recipe, self._letters)
         writer = AsInWorking(copy(self))  # a copy, so that lines and working do not hold each other
-        self._askable = tuple(replace(line, writer=writer) for line in self._askable)
-        self.lines = tuple(line for line in self._askable if line.key in shown.lines)
+        self.lines = tuple(replace(line, writer=writer) for line in self.lines)
 
     def in_conventions(self, conventions: str | Conventions) -> Working:
         """Return the same step in the notation of a document; nothing of the step is computed again.
@@ -111,12 +106,11 @@ class Working:
         """
         chosen = inputs.record(CONVENTIONS, conventions)
         rounded = None if self.rounded is self else self.rounded.in_conventions(chosen)
-        own = self._own
-        return Working(tuple(own.lines.values()), own.values, self.detail, self.decimals, rounded, chosen)
+        return Working(self._own, self.detail, self.decimals, rounded, chosen)
 
     @cached_property
     def _by_key(self) -> dict[str, Line]:
-        return {key: line for line in self._askable for key in (line.key, *line.also)}
+        return {key: line for line in self.lines for key in (line.key, *line.also)}
 
     def __getitem__(self, key: str) -> Line:
         if key in self._by_key:
@@ -126,7 +120,7 @@ class Working:
                 "A working is asked for a quantity by its key",
                 found=repr(key),
                 allowed=", ".join(self._by_key),
-                hint=did_you_mean(key, self._by_key),
+                hint=did_you_mean(str(key), self._by_key),
             )
         )
 
@@ -160,7 +154,8 @@ class Working:
             symbol = line.symbol.entry(at, self.values)
             value = symbol.evaluate(self.values)
             value = value.item() if isinstance(value, np.ndarray) else value
-            found.append((symbol, line.equation.entry(at, self.values), value))
+            with np.errstate(all="ignore"):
+                found.append((symbol, line.equation.entry(at, self.values), value))
         return found
 
     def unit(self, layer: int, unit: int) -> Unit:
@@ -179,10 +174,7 @@ class Working:
         """
         require_integer("layer", layer, 1, len(self.widths) - 1)
         part = copy(self)
-        part._askable = tuple(
-            line for line in self._askable if line.layer == layer or f"a{layer}" in line.also
-        )
-        part.lines = tuple(line for line in self if line in part._askable)
+        part.lines = tuple(line for line in self if line.layer == layer or f"a{layer}" in line.also)
         part.__dict__.pop("_by_key", None)
         return part
 
@@ -221,14 +213,9 @@ class Working:
         δ⁽¹⁾: right
         new W⁽¹⁾: not right: the learning rate is forgotten in ΔW⁽¹⁾
         """
-        recipe, page = self.rounded._answered, page_of(self, TextWriter())
+        recipe, page = self.rounded._in_layout, page_of(self, TextWriter())
         names = {key: page.symbol(self._letters.symbol(line.symbol)) for key, line in recipe.lines.items()}
         return check_answers(recipe, answers, decimals, self.conventions, names)
-
-    @cached_property
-    def _answered(self) -> Recipe:
-        """What an answer is compared with: the step in these conventions, but with samples as rows."""
-        return with_steps(self._in_layout)
 
     # -- renderings ---------------------------------------------------------------------------------------
 
@@ -327,12 +314,20 @@ def show_step(
     >>> print(show_step(net, [[2.0, 1.0]], [1.0])["z1"].value)
     [[0.]]
     """
-    objective = objective_of(net.architecture, loss, reduction, penalty)
+    objective = objective_of(require_network(net).architecture, loss, reduction, penalty)
     rows = rows_for(objective, net.dtype, X, y, sample_weight, offset)
     optimizer_ = inputs.optimizer_for(optimizer, net.architecture.n_layers)
     state = TrainingState(net.theta.copy(), optimizer_.init(net.theta))
     job = Job(objective, optimizer_, rows, BatchPlan(len(rows.X)))
     return working_of(job, state, detail, decimals, exact, conventions)
+
+
+def require_network(net: object) -> Network:
+    """Return the network, or refuse what is none."""
+    if not isinstance(net, Network):
+        hint = "The network of a TableModel is model.network."
+        raise InputError(message("`net` must be a dr.Network", found=f"a {type(net).__name__}", hint=hint))
+    return net
 
 
 def working_of(
@@ -352,16 +347,17 @@ def working_of(
     require_choice("detail", detail, get_args(AskedDetail))
     if decimals is not None:
         require_integer("decimals", decimals, 0, 17)
-    lines, values = trace(job, state)
-    chosen: Detail = _detail(state.theta.size, lines, len(job.rows.X)) if detail == "auto" else detail
-    rounded = Working(lines, values, chosen, decimals, conventions=written_in)
+    recipe = trace(job, state)
+    chosen: Detail = _detail(state.theta.size, recipe, len(job.rows.X)) if detail == "auto" else detail
+    rounded = Working(recipe, chosen, decimals, conventions=written_in)
     if not require_flag("exact", exact):
         return rounded
-    return Working(*exact_trace(lines, values), chosen, decimals, rounded, written_in)
+    return Working(in_fractions(recipe), chosen, decimals, rounded, written_in)
 
 
-def _detail(parameters: int, lines: Sequence[Line], rows: int) -> Detail:
+def _detail(parameters: int, recipe: Recipe, rows: int) -> Detail:
     """What can be read: every sum of a tiny network, arrays of a small one, summaries of the others."""
     if parameters <= SCALAR_PARAMETERS and rows <= SCALAR_ROWS:
         return "scalar"
-    return "matrix" if all(np.size(line.value) <= MATRIX_ENTRIES for line in lines) else "summary"
+    is_small = all(np.size(line.value) <= MATRIX_ENTRIES for line in recipe.lines.values())
+    return "matrix" if is_small else "summary"

@@ -172,7 +172,9 @@ class Page:
         """What is raised to a power; a layer's number is no exponent."""
         text = self.write(base, ATOM)
         symbol = base.of if isinstance(base, Part) else base
-        layered = isinstance(symbol, Symbol) and symbol.layer is not None and self.values is None
+        if not isinstance(symbol, Symbol) or symbol.scale != 1.0:
+            return text
+        layered = symbol.layer is not None and self.values is None
         return self.writer.parentheses(text) if layered else text
 
     def _number(self, text: str) -> tuple[str, int]:
