@@ -339,6 +339,15 @@ def test_a_slip_after_a_wrong_number() -> None:
     assert "going on from your wrong δ⁽²⁾" in str(check)
 
 
+def test_weights_that_were_updated_too_early_and_rounded() -> None:
+    working = worked_example()
+    W2, values = 0.13, working.values
+    assert working.check(W2_after=str(W2)).ok
+    delta1 = values["delta2"] * W2 * values["slope1"]
+    check = working.check(delta1=written(delta1, 7), W2_after=str(W2))
+    assert slips(check["delta1"]) == {"updated too early"}
+
+
 def test_a_slip_in_a_rounded_number() -> None:
     """The slope is forgotten on the way from δ⁽²⁾ = -0.12: -0.012, where -0.0121832 would be exact."""
     check = worked_example().check(delta2="-0.12", delta1="-0.01200")

@@ -17,6 +17,7 @@ from deltarule.explain.answers import Answer, answer_of, turned, upright
 from deltarule.explain.conventions import Conventions
 from deltarule.explain.expressions import Expression
 from deltarule.explain.recipe import Recipe, Rerun
+from deltarule.explain.rewriting import keys_of
 from deltarule.explain.slips import Candidate, candidates, slopes_of_z
 from deltarule.explain.verdicts import Check, Slip, Status, Verdict, entry_verdicts
 
@@ -126,11 +127,20 @@ class _Reading:
         if not self.fits(key, self.recipe.values[key]).all():
             explained += [each for each in found if self.fits(key, each.rerun[key]).all()]
         given = self.recipe.before(key) & earlier
-        for recipe in self.spellings if given else ():
+        numbers = [(each, given | self.read_by(each) - {key}) for each in found]
+        for recipe in self.spellings:
             if not self.fits(key, self.going_on(given, recipe)[key]).all():
-                reruns = [(each, self.going_on(given, recipe, each.rerun.equations)) for each in found]
+                reruns = [
+                    (each, self.going_on(pins, recipe, each.rerun.equations))
+                    for each, pins in numbers
+                    if pins
+                ]
                 explained += [each for each, rerun in reruns if self.fits(key, rerun[key]).all()]
         return explained
+
+    def read_by(self, slip: Candidate) -> frozenset[str]:
+        """The right answers that a slip reads, such as new weights where they are taken too early."""
+        return frozenset[str]().union(*map(keys_of, slip.rerun.equations.values())) & self.right_ones
 
     def going_on(
         self, keys: frozenset[str], recipe: Recipe, equations: Mapping[str, Expression] | None = None
