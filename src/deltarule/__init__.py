@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from deltarule.data.scaling import Standardizer as Standardizer
     from deltarule.engines.native.threads import get_threads as get_threads, set_threads as set_threads
     from deltarule.errors import (
+        DataSetError as DataSetError,
         DeltaruleError as DeltaruleError,
         DeltaruleWarning as DeltaruleWarning,
         DivergenceWarning as DivergenceWarning,
@@ -102,6 +103,7 @@ _HOME = {
     "deltarule.data.scaling": ("Standardizer",),
     "deltarule.engines.native.threads": ("get_threads", "set_threads"),
     "deltarule.errors": (
+        "DataSetError",
         "DeltaruleError",
         "DeltaruleWarning",
         "DivergenceWarning",

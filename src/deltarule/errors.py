@@ -27,6 +27,10 @@ class ModelFileError(DeltaruleError, ValueError):
     """A model file cannot be read or written."""
 
 
+class DataSetError(DeltaruleError):
+    """A data set is not here and cannot be fetched, or one of its files cannot be read or written."""
+
+
 class DeltaruleWarning(UserWarning):
     """Base class of every warning that deltarule issues on purpose."""
 

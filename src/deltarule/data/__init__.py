@@ -10,5 +10,7 @@ targets.py        TargetTransform: the fitted target, frame -> y, and prediction
 splitting.py      rows for training, rows held out
 scaling.py        Standardizer
 batches.py        the rows of each step
-datasets.py       bundled and generated data sets
+datasets/         data sets by name: bundled, downloaded once, made here
+downloads.py      files from the internet: fetched once, checked, put in place in one move
+idx.py            IDX, the file format of MNIST
 """
