@@ -30,6 +30,7 @@ from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.metrics import METRICS
 from deltarule.core.optimizers import OPTIMIZERS
 from deltarule.core.penalties import PENALTIES
+from deltarule.data.datasets import DATASETS
 from deltarule.registry import Registry
 
 ROOT = Path(__file__).parents[1]
@@ -198,6 +199,21 @@ def metrics() -> Iterable[dict[str, str]]:
         yield {"name": names(METRICS, name), "value": cell(record.formula), "better": better}
 
 
+def datasets() -> Iterable[dict[str, str]]:
+    for name, record in DATASETS.items():
+        to_judge = f", {record.test_rows:,} of them to be judged by" if record.test_rows else ""
+        yield {
+            "name": names(DATASETS, name),
+            "what it is": escape(record.summary),
+            "rows": f"{record.rows:,}{to_judge}",
+            "inputs": str(record.columns),
+            "target": f"<code>{record.target}</code>",
+            "task": record.task,
+            "source": escape(record.source),
+            "license": escape(record.license),
+        }
+
+
 TABLES: Mapping[str, Callable[[], Iterable[dict[str, str]]]] = {
     "activations": activations,
     "losses": losses,
@@ -205,6 +221,7 @@ TABLES: Mapping[str, Callable[[], Iterable[dict[str, str]]]] = {
     "initializers": initializers,
     "penalties": penalties,
     "metrics": metrics,
+    "datasets": datasets,
 }
 
 

@@ -42,10 +42,13 @@ def test_every_verb_says_what_it_does(run: Run) -> None:
     assert "Predict the target of each row" in text
     assert "Step through the training of a small network" in text
     assert "List the labs" in text
+    assert "List the data sets" in text
 
 
 @pytest.mark.usefixtures("wide")
-@pytest.mark.parametrize("verb", [(), ("train",), ("predict",), ("step",), ("labs",)])
+@pytest.mark.parametrize(
+    "verb", [(), ("train",), ("predict",), ("step",), ("labs",), ("datasets",), ("datasets", "export")]
+)
 def test_help_has_a_short_form_and_no_signs_of_its_maker(run: Run, verb: tuple[str, ...]) -> None:
     answer = run(*verb, "-h")
     assert answer == run(*verb, "--help")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 
 class HelpPages:
@@ -33,3 +33,7 @@ class HelpPages:
 
 class Verb(HelpPages, TyperCommand):
     """A verb, with our help page."""
+
+
+class Verbs(HelpPages, TyperGroup):
+    """A verb that has verbs of its own, with our help page."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deltarule import __version__
+from deltarule.cli.datasets import datasets
 from deltarule.cli.failures import USAGE, Program
 from deltarule.cli.help_pages import Verb
 from deltarule.cli.labs import labs
@@ -46,3 +47,4 @@ app.command(cls=Verb)(train)
 app.command(cls=Verb)(predict)
 app.command(cls=Verb)(step)
 app.command(cls=Verb)(labs)
+app.add_typer(datasets, name="datasets")

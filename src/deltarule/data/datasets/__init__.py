@@ -5,6 +5,7 @@ A table is returned as a data frame, all others as arrays: `Arrays(X, y)`, or
 """
 
 from deltarule.data.datasets.bundled import breast_cancer, digits
+from deltarule.data.datasets.catalog import DATASETS, DataSet
 from deltarule.data.datasets.downloaded import FASHION_CLASSES, admissions, fashion_mnist, mnist
 from deltarule.data.datasets.generated import circles, moons, net321, parity, sine_curve, spirals, toy_plane
 from deltarule.data.datasets.records import Arrays, Split
@@ -12,8 +13,10 @@ from deltarule.data.downloads import data_folder
 from deltarule.data.idx import read_idx, write_idx
 
 __all__ = [
+    "DATASETS",
     "FASHION_CLASSES",
     "Arrays",
+    "DataSet",
     "Split",
     "admissions",
     "breast_cancer",
