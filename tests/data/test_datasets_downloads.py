@@ -23,7 +23,9 @@ ZIPPED = gzip.compress(CONTENT, mtime=0)
 NAME = "some.bin.gz"
 CHILD = """
 import sys
+from deltarule.data import downloads
 from deltarule.data.downloads import RemoteFile, RemoteFolder, contents
+downloads.SILENCE = 600
 url, name, md5, size = sys.argv[1:]
 folder = RemoteFolder("some", (url,), (RemoteFile(name, (md5,), int(size)),))
 print(len(contents(folder)[0]))
@@ -97,7 +99,8 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data folder that is not there yet; no proxy."""
+    """A data folder that is not there yet; no proxy; a busy computer does not count as silent."""
+    monkeypatch.setattr(downloads, "SILENCE", 600.0)
     monkeypatch.setenv("DELTARULE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("no_proxy", "*")
     return tmp_path / "data"
@@ -212,7 +215,7 @@ def test_two_processes_at_the_same_time(server: Server, home: Path) -> None:
     both = threading.Barrier(2)
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        both.wait(timeout=120)
+        both.wait(timeout=600)
         send(ZIPPED)(handler)
 
     server.answer = answer
@@ -225,7 +228,7 @@ def test_two_processes_at_the_same_time(server: Server, home: Path) -> None:
 def test_a_process_killed_half_way_leaves_no_file(server: Server, home: Path) -> None:
     server.answer = server.stall
     with child(server) as process:
-        assert server.half_sent.wait(timeout=120)
+        assert server.half_sent.wait(timeout=600)
         process.kill()
     assert list((home / "some").iterdir()) == []
     server.answer = send(ZIPPED)

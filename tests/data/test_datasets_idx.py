@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,20 @@ def test_gzip_with_a_flipped_bit(path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(DataSetError, match=r"is damaged|must hold"):
         read_idx(path)
+
+
+@given(data=st.data(), zipped=st.booleans())
+def test_damage_is_refused_or_harmless(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, zipped: bool
+) -> None:
+    """Bytes changed, left out or put in anywhere: an array or an error, never anything else."""
+    whole = gzip.compress(IDX, mtime=0) if zipped else IDX
+    start = data.draw(st.integers(0, len(whole)))
+    end = data.draw(st.integers(start, min(start + 4, len(whole))))
+    path = tmp_path_factory.mktemp("idx") / "some.idx"
+    path.write_bytes(whole[:start] + data.draw(st.binary(max_size=6)) + whole[end:])
+    with suppress(DataSetError):
+        assert read_idx(path).nbytes <= len(IDX)
 
 
 def test_no_file_and_no_path(path: Path, tmp_path: Path) -> None:
