@@ -68,7 +68,7 @@ class DataSet:
     inputs: tuple[str, ...] = ()
 
     def table(self) -> DataFrame:
-        """Return it as a data frame, the inputs first; of a `Split` the rows to learn from come first.
+        """Return it as a data frame; of a `Split` the rows to learn from come first.
 
         One-hot targets become the number of the class. Missing files are downloaded.
 
