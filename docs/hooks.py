@@ -30,6 +30,7 @@ from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.metrics import METRICS
 from deltarule.core.optimizers import OPTIMIZERS
 from deltarule.core.penalties import PENALTIES
+from deltarule.core.schedules import SCHEDULES
 from deltarule.data.datasets import DATASETS
 from deltarule.registry import Registry
 
@@ -173,6 +174,15 @@ def optimizers() -> Iterable[dict[str, str]]:
         yield {"name": names(OPTIMIZERS, name), "settings": settings(record), "step": cell(record.formula)}
 
 
+def schedules() -> Iterable[dict[str, str]]:
+    for name, record in SCHEDULES.items():
+        yield {
+            "name": names(SCHEDULES, name),
+            "settings": settings(record),
+            "learning rate": cell(record.formula),
+        }
+
+
 def initializers() -> Iterable[dict[str, str]]:
     for name, record in INITIALIZERS.items():
         yield {
@@ -218,6 +228,7 @@ TABLES: Mapping[str, Callable[[], Iterable[dict[str, str]]]] = {
     "activations": activations,
     "losses": losses,
     "optimizers": optimizers,
+    "schedules": schedules,
     "initializers": initializers,
     "penalties": penalties,
     "metrics": metrics,

@@ -80,6 +80,8 @@ OPTIMIZERS: dict[str, Callable[[list[Tensor]], torch.optim.Optimizer]] = {
     "nesterov": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
     "adam": lambda p: torch.optim.Adam(p, lr=0.05),
     "adam with other settings": lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.99), eps=1e-3),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.05, alpha=0.9),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.05, weight_decay=0.1),
     "two rates": lambda p: torch.optim.SGD([{"params": p[:2], "lr": 0.2}, {"params": p[2:], "lr": 0.05}]),
 }
 TRAININGS = (
@@ -203,9 +205,71 @@ def training_cases() -> list[dict[str, Any]]:
     return cases
 
 
+LOSSES_BY_EPOCH = [
+    5.0,
+    4.0,
+    4.0,
+    3.9999,
+    4.2,
+    3.0,
+    3.1,
+    3.2,
+    3.3,
+    3.4,
+    2.9999,
+    2.9998,
+    2.5,
+    2.6,
+    2.7,
+    2.8,
+    2.9,
+    3.0,
+]
+
+
+def schedule_cases() -> list[dict[str, Any]]:
+    """The learning rate of each epoch; only those on a plateau depend on the losses."""
+    on_plateau = {
+        "plateau": {"factor": 0.5, "patience": 1},
+        "plateau with a rest": {
+            "factor": 0.1,
+            "patience": 0,
+            "cooldown": 2,
+            "min_lr": 1e-3,
+            "threshold": 1e-2,
+        },
+    }
+    makers = {
+        "step": lambda o: torch.optim.lr_scheduler.StepLR(o, step_size=4, gamma=0.5),
+        "exponential": lambda o: torch.optim.lr_scheduler.ExponentialLR(o, gamma=0.9),
+        "cosine": lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(
+            o, T_max=len(LOSSES_BY_EPOCH), eta_min=0.01
+        ),
+        **{
+            name: lambda o, settings=settings: torch.optim.lr_scheduler.ReduceLROnPlateau(o, **settings)
+            for name, settings in on_plateau.items()
+        },
+    }
+    cases = []
+    for name, make in makers.items():
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.2)
+        schedule, rates = make(optimizer), []
+        for loss in LOSSES_BY_EPOCH:
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.step(*([loss] if name in on_plateau else []))
+        cases.append({"name": name, "losses": LOSSES_BY_EPOCH, "rates": rates})
+    return cases
+
+
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"activations": activation_cases(), "gradients": gradient_cases(), "trainings": training_cases()}
+    files = {
+        "activations": activation_cases(),
+        "gradients": gradient_cases(),
+        "trainings": training_cases(),
+        "schedules": schedule_cases(),
+    }
     for name, cases in files.items():
         lines = ",\n".join(json.dumps(case) for case in cases)
         (folder / f"torch_{name}.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")

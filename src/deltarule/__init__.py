@@ -36,8 +36,24 @@ if TYPE_CHECKING:
     )
     from deltarule.core.losses import LOSSES as LOSSES, Fused as Fused, Loss as Loss
     from deltarule.core.metrics import METRICS as METRICS, Metric as Metric
-    from deltarule.core.optimizers import OPTIMIZERS as OPTIMIZERS, SGD as SGD, Adam as Adam
+    from deltarule.core.optimizers import (
+        OPTIMIZERS as OPTIMIZERS,
+        SGD as SGD,
+        Adam as Adam,
+        AdamW as AdamW,
+        RMSProp as RMSProp,
+    )
     from deltarule.core.penalties import L1 as L1, L2 as L2, PENALTIES as PENALTIES
+    from deltarule.core.schedules import (
+        SCHEDULES as SCHEDULES,
+        Adaptive as Adaptive,
+        CosineDecay as CosineDecay,
+        ExponentialDecay as ExponentialDecay,
+        InverseScaling as InverseScaling,
+        OneCycle as OneCycle,
+        ReduceOnPlateau as ReduceOnPlateau,
+        StepDecay as StepDecay,
+    )
     from deltarule.data import datasets as datasets
     from deltarule.data.scaling import Standardizer as Standardizer
     from deltarule.engines.native.threads import get_threads as get_threads, set_threads as set_threads
@@ -98,8 +114,18 @@ _HOME = {
         "METRICS",
         "Metric",
     ),
-    "deltarule.core.optimizers": ("OPTIMIZERS", "SGD", "Adam"),
+    "deltarule.core.optimizers": ("OPTIMIZERS", "SGD", "Adam", "AdamW", "RMSProp"),
     "deltarule.core.penalties": ("PENALTIES", "L1", "L2"),
+    "deltarule.core.schedules": (
+        "SCHEDULES",
+        "Adaptive",
+        "CosineDecay",
+        "ExponentialDecay",
+        "InverseScaling",
+        "OneCycle",
+        "ReduceOnPlateau",
+        "StepDecay",
+    ),
     "deltarule.data.scaling": ("Standardizer",),
     "deltarule.engines.native.threads": ("get_threads", "set_threads"),
     "deltarule.errors": (

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from deltarule.core.activations import ACTIVATIONS, SOFTMAX, Activation
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array, Interval, require_flag, require_integer
+from deltarule.core.learning_rates import entries_of
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.objective import Rows
 from deltarule.core.optimizers import OPTIMIZERS, Optimizer
@@ -106,11 +107,9 @@ def optimizer_for(given: str | Optimizer, n_layers: int) -> Optimizer:
         InputError: there are several rates, but not one per layer.
     """
     optimizer = record(OPTIMIZERS, given)
-    rate = optimizer.learning_rate
-    if np.shape(rate) not in ((), (n_layers,)):
-        raise InputError(
-            message(f"`learning_rate` must be one number or one per layer, {n_layers}", found=repr(rate))
-        )
+    if len(entries_of(optimizer.learning_rate)) not in (1, n_layers):
+        asked = f"`learning_rate` must be one number or schedule, or one per layer, {n_layers}"
+        raise InputError(message(asked, found=repr(optimizer.learning_rate)))
     return optimizer
 
 

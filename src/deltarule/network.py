@@ -337,7 +337,7 @@ class Network:
         own = inputs.batches_of(batches, len(rows.X))
         plan = BatchPlan(len(rows.X), batch_size, require_flag("shuffle", shuffle), remainder, seed, own)
         optimizer_ = inputs.optimizer_for(optimizer, self._architecture.n_layers)
-        job = Job(objective, optimizer_, rows, plan, require_flag("record_steps", record_steps))
+        job = Job(objective, optimizer_, rows, plan, require_flag("record_steps", record_steps), epochs)
         return self._start(job, engine, settings)
 
     def _start(self, job: Job, engine: str | Engine, settings: Settings) -> Training:

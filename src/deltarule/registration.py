@@ -10,10 +10,19 @@ from deltarule.core.losses import LOSSES
 from deltarule.core.metrics import METRICS
 from deltarule.core.optimizers import OPTIMIZERS
 from deltarule.core.penalties import PENALTIES
+from deltarule.core.schedules import SCHEDULES
 from deltarule.errors import InputError, message
 from deltarule.registry import Named, Registry
 
-REGISTRIES: tuple[Registry[Any], ...] = (ACTIVATIONS, LOSSES, METRICS, OPTIMIZERS, INITIALIZERS, PENALTIES)
+REGISTRIES: tuple[Registry[Any], ...] = (
+    ACTIVATIONS,
+    LOSSES,
+    METRICS,
+    OPTIMIZERS,
+    SCHEDULES,
+    INITIALIZERS,
+    PENALTIES,
+)
 
 Own = TypeVar("Own", bound=Named)
 
@@ -22,8 +31,8 @@ def register(record: Own, *aliases: str) -> Own:
     """Add a record of any kind (activation, loss, metric, ...) to the names that are known, and return it.
 
     Arguments:
-        record: an Activation, Loss or Metric, or what follows the protocol of the optimizers, initializers
-            or penalties, as `SGD`, `Zeros` and `L1` do.
+        record: an Activation, Loss or Metric, or what follows the protocol of the optimizers, schedules,
+            initializers or penalties, as `SGD`, `StepDecay`, `Zeros` and `L1` do.
         aliases: further names, which are understood but not listed.
 
     Raises:

@@ -12,7 +12,7 @@ import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.arrays import Array
 from deltarule.core.losses import LOSSES
-from deltarule.core.optimizers import OPTIMIZERS, SGD, Adam, Optimizer, State
+from deltarule.core.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSProp, State
 from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
 from deltarule.engines.selection import REFERENCE
@@ -23,6 +23,7 @@ VARIANTS: dict[str, Optimizer] = {
     "momentum": SGD(momentum=0.9),
     "nesterov": SGD(momentum=0.9, nesterov=True),
     "adam before": Adam(epsilon_form="before_bias_correction", epsilon=1e-7),
+    "adamw before": AdamW(epsilon_form="before_bias_correction", weight_decay=0.1),
 }
 each_optimizer = pytest.mark.parametrize("optimizer", VARIANTS.values(), ids=list(VARIANTS))
 
@@ -43,10 +44,29 @@ def walk(
     return theta, state
 
 
+def undecayed(optimizer: Optimizer) -> Optimizer:
+    """The optimizer without its weight decay, which would move the minimum."""
+    return dataclasses.replace(optimizer, weight_decay=0.0) if isinstance(optimizer, AdamW) else optimizer
+
+
 @each_optimizer
 def test_descends_a_parabola_to_its_minimum(optimizer: Optimizer) -> None:
-    theta, _ = walk(optimizer, np.array([0.0, 3.0, -2.0]), 3000)
-    np.testing.assert_allclose(theta, MINIMUM, atol=1e-3)
+    theta, _ = walk(undecayed(optimizer), np.array([0.0, 3.0, -2.0]), 3000)
+    np.testing.assert_allclose(theta, MINIMUM, atol=0.03 if isinstance(optimizer, RMSProp) else 1e-3)
+
+
+@each_optimizer
+def test_follows_the_valley_of_rosenbrock(optimizer: Optimizer) -> None:
+    """(1 - a)² + 100 (b - a²)², from (-1.2, 1): the valley bends, and the minimum lies at (1, 1)."""
+    theta, start = np.array([-1.2, 1.0]), 24.2
+    optimizer, rate = undecayed(optimizer), 2e-4 if isinstance(optimizer, SGD) else 2e-3
+    state = optimizer.init(theta)
+    for _ in range(20_000):
+        a, b = theta
+        slope = np.array([-2.0 * (1.0 - a) - 400.0 * a * (b - a**2), 200.0 * (b - a**2)])
+        theta, state = optimizer.update(theta, slope, state, rate)
+    a, b = theta
+    assert (1.0 - a) ** 2 + 100.0 * (b - a**2) ** 2 < 1e-3 * start
 
 
 @each_optimizer
@@ -187,6 +207,30 @@ def test_adam_by_hand(form: str) -> None:
     assert state["t"].tolist() == [6.0]
 
 
+def test_rmsprop_by_hand() -> None:
+    rho, epsilon, rate = 0.8, 1e-3, 0.05
+    theta, v = [0.0, 3.0, -2.0], [0.0] * 3
+    for _ in range(6):
+        for j in range(3):
+            g = CURVATURE[j] * (theta[j] - MINIMUM[j])
+            v[j] = rho * v[j] + (1.0 - rho) * g**2
+            theta[j] -= rate * g / (v[j] ** 0.5 + epsilon)
+    found, state = walk(RMSProp(rho=rho, epsilon=epsilon), np.array([0.0, 3.0, -2.0]), 6)
+    np.testing.assert_allclose(found, theta, rtol=1e-13)
+    np.testing.assert_allclose(state["v"], v, rtol=1e-13)
+
+
+def test_adamw_is_adam_that_also_shrinks_theta() -> None:
+    """The decay is no part of the gradient: Adam's memory does not know of it."""
+    start, rate, decay = np.array([0.0, 3.0, -2.0]), 0.05, 0.3
+    plain, adam_state = walk(Adam(), start, 1, rate=rate)
+    found, state = walk(AdamW(weight_decay=decay), start, 1, rate=rate)
+    np.testing.assert_allclose(found, plain - rate * decay * start, rtol=1e-14)
+    assert all(np.array_equal(state[name], adam_state[name]) for name in state)
+    still, _ = walk(AdamW(weight_decay=0.0), start, 9)
+    np.testing.assert_array_equal(still, walk(Adam(), start, 9)[0])
+
+
 def test_adams_first_step_has_the_length_of_its_rate() -> None:
     moved, _ = walk(Adam(epsilon=1e-30), np.array([0.0, 3.0, -2.0]), 1, rate=0.05)
     np.testing.assert_allclose(np.abs(moved - [0.0, 3.0, -2.0]), 0.05, rtol=1e-12)
@@ -208,6 +252,10 @@ def test_adams_first_step_has_the_length_of_its_rate() -> None:
         (lambda: Adam(beta_2=-0.1), "beta_2"),
         (lambda: Adam(epsilon=0.0), "epsilon"),
         (lambda: Adam(epsilon_form="before"), "epsilon_form"),
+        (lambda: AdamW(weight_decay=-1.0), "weight_decay"),
+        (lambda: AdamW(beta_1=1.0), "beta_1"),
+        (lambda: RMSProp(rho=1.0), "rho"),
+        (lambda: RMSProp(epsilon=0.0), "epsilon"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_by_name(make, name: str) -> None:
@@ -224,7 +272,7 @@ def test_a_rate_may_be_any_kind_of_number(rate: object) -> None:
 
 def test_as_many_rates_as_layers() -> None:
     net = dr.Network([1, 2, 1], ["tanh", "identity"])
-    with pytest.raises(dr.InputError, match="one number or one per layer, 2"):
+    with pytest.raises(dr.InputError, match="one number or schedule, or one per layer, 2"):
         net.train([[0.0]], [0.0], optimizer=SGD([0.1, 0.1, 0.1]))
 
 

@@ -99,7 +99,7 @@ def test_a_name_that_is_taken_is_refused() -> None:
 
 
 def test_what_is_no_record_is_refused() -> None:
-    kinds = "activation, loss, metric, optimizer, initializer, penalty"
+    kinds = "activation, loss, metric, optimizer, schedule, initializer, penalty"
     with pytest.raises(dr.InputError, match=f"a known kind; got 3. Allowed: {kinds}"):
         dr.register(3)
     with pytest.raises(dr.InputError, match=r"not its class; got .*SGD.*Try SGD\(...\)"):

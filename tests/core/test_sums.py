@@ -180,7 +180,7 @@ def test_apply_with_no_weight_changes_nothing_at_all() -> None:
     job = job_of(case, Adam(0.1))
     state = state_of(job, case.theta)
     before = state.copy()
-    apply(job, state, Sums(0.0, 0.0, np.full_like(case.theta, np.nan)), 0.1)
+    apply(job, state, Sums(0.0, 0.0, np.full_like(case.theta, np.nan)), np.array([0.1]))
     np.testing.assert_array_equal(state.theta, before.theta)
     assert (state.step, state.epoch) == (0, 0)
     assert all(np.array_equal(values, before.optimizer[name]) for name, values in state.optimizer.items())

@@ -40,7 +40,7 @@ class Workers:
         penalty, steps = job.objective.penalty(state.theta), []
         for batch in job.plan.epoch(state.epoch):
             steps.append(self._sums(job, state.theta, np.arange(job.plan.n)[batch]))
-            apply(job, state, steps[-1], job.rate())
+            apply(job, state, steps[-1], job.rates(0, len(steps))[0])
         state.epoch += 1
         losses = np.array([step.loss / step.weight for step in steps]) if job.record_steps else None
         return EpochSums(sum(s.loss for s in steps), sum(s.weight for s in steps), penalty, losses)

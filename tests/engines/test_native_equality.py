@@ -5,6 +5,7 @@ float32 is judged by the reference engine in float64 at the same numbers: its ow
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.architecture import Architecture
 from deltarule.core.losses import LOSSES
 from deltarule.core.objective import Objective, Rows
-from deltarule.core.optimizers import OPTIMIZERS, SGD, Adam, Optimizer
+from deltarule.core.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSProp
 from deltarule.core.penalties import L1, L2, PENALTIES
+from deltarule.core.schedules import SCHEDULES, CosineDecay, StepDecay
 from deltarule.data.batches import BatchPlan, permutation
+from deltarule.engines.base import TrainingState
 from deltarule.engines.native.engine import NativeEngine, _native
 from deltarule.engines.selection import REFERENCE
 from tests.core.support import ACTIVATION_RECORDS, PAIRS, each_dtype, each_pair
@@ -257,6 +260,9 @@ METHODS: tuple[Optimizer, ...] = (
     Adam(0.01, beta_1=0.7, beta_2=0.0, epsilon=1e-3),
     Adam(0.01, epsilon_form="before_bias_correction"),
     Adam((0.02,)),
+    AdamW(0.01, weight_decay=0.5),
+    AdamW(0.01, weight_decay=0.5, epsilon_form="before_bias_correction"),
+    RMSProp(0.01, rho=0.0, epsilon=1e-3),
     SGD([0.3], momentum=0.5),
 )
 
@@ -298,12 +304,44 @@ def test_a_rate_for_each_layer(optimizer: Any, inner: Any, instruction_set: str)
     np.testing.assert_array_equal(found[still.W], at.theta[still.W])
 
 
+PLANS_OF_20_ROWS: dict[str, dict[str, Any]] = {
+    "full": {},
+    "mini-batches": {"batch_size": 8},
+    "one by one": {"batch_size": 1},
+    "own": {"own": lambda epoch: [np.arange(epoch % 3, 20, 2), np.arange(0), np.arange(7)]},
+}
+SCHEDULED: tuple[Any, ...] = (
+    *(type(schedule)(0.05) for schedule in SCHEDULES.values()),
+    [CosineDecay(0.05, warmup=1.5, epochs=3), 0.01, StepDecay(0.1, every=1, factor=0.5)],
+)
+
+
+@pytest.mark.parametrize("rate", SCHEDULED, ids=lambda rate: repr(rate)[:12])
+@pytest.mark.parametrize("inner", [(3, 4), (40, 5)], ids=["narrow", "wide"])
+@pytest.mark.parametrize("plan", PLANS_OF_20_ROWS)
+def test_a_rate_for_each_step(rate: Any, inner: Any, plan: str) -> None:
+    """Some rows have no weight, so that steps are skipped; their rates are skipped with them."""
+    activations = [ACTIVATIONS[name] for name in ("tanh", "sigmoid", "identity")]
+    at = case(LOSSES["huber"], activations, (3, *inner, 2), 20, weighted=True)
+    job = replace(at.job(SGD(rate, momentum=0.5), BatchPlan(20, **PLANS_OF_20_ROWS[plan])), epochs=5)
+    expected = run(REFERENCE, job, at.theta, epochs=5).state.theta
+    together = run(NativeEngine(), job, at.theta, epochs=5).state
+    np.testing.assert_allclose(together.theta, expected, rtol=1e-10, atol=1e-12)
+    apart = TrainingState(at.theta.copy(), job.optimizer.init(at.theta))
+    for epochs in (2, 3):
+        NativeEngine().run_epochs(job, apart, epochs, [])
+    assert apart.theta.tobytes() == together.theta.tobytes()
+
+
 ONE_BY_ONE: tuple[Optimizer, ...] = (
     SGD(0.05),
     SGD(0.02, momentum=0.9),
     SGD(0.02, momentum=0.9, nesterov=True),
     Adam(0.01),
     Adam(0.01, epsilon_form="before_bias_correction"),
+    AdamW(0.01, weight_decay=0.5),
+    RMSProp(0.01),
+    SGD(CosineDecay(0.1, warmup=0.5)),
 )
 
 
@@ -354,7 +392,9 @@ def hundred_steps(at: Case, optimizer: Optimizer, instruction_set: str) -> tuple
 
 
 @pytest.mark.parametrize(
-    "optimizer", [SGD(0.05), SGD(0.02, momentum=0.9), Adam(0.01)], ids=lambda o: repr(o)[:14]
+    "optimizer",
+    [SGD(0.05), SGD(0.02, momentum=0.9), Adam(0.01), AdamW(0.01), RMSProp(0.005)],
+    ids=lambda o: repr(o)[:14],
 )
 @each_dtype
 def test_a_hundred_steps(optimizer: Any, dtype: Any, record_property: Any) -> None:

@@ -135,6 +135,8 @@ def test_every_loss(loss: str, output: str, tmp_path: Path) -> None:
         (dr.SGD(0.3, momentum=0.9), dr.SGD(0.1, momentum=0.5)),
         (dr.SGD(0.3, momentum=0.9, nesterov=True), dr.SGD(0.1, momentum=0.5, nesterov=True)),
         (dr.Adam(0.1), dr.Adam(0.2, beta_1=0.8, beta_2=0.9, epsilon=1e-3)),
+        (dr.AdamW(0.1), dr.AdamW(0.2, beta_1=0.8, weight_decay=0.3)),
+        (dr.RMSProp(0.1), dr.RMSProp(0.2, rho=0.7, epsilon=1e-3)),
         (
             dr.Adam(0.1, epsilon_form="before_bias_correction"),
             dr.Adam(0.2, beta_1=0.8, epsilon=1e-3, epsilon_form="before_bias_correction"),
@@ -200,9 +202,11 @@ def fuzzed(seed: int) -> tuple[Problem, Problem]:
             dr.SGD(rates[0]),
             dr.SGD(rates[0], momentum=rates[1], nesterov=seed % 2 == 0),
             dr.Adam(rates[0], beta_1=rates[1]),
+            dr.AdamW(rates[0], beta_1=rates[1], weight_decay=rates[1]),
+            dr.RMSProp(rates[0], rho=rates[1]),
         ]
         return {
-            "optimizer": optimizers[seed % 3],
+            "optimizer": optimizers[seed % len(optimizers)],
             "penalty": [None, dr.L2(rates[1]), dr.L1(rates[1])][seed // 3 % 3],
             "sample_weight": rng.uniform(0.5, 2.0, n) if seed % 2 else None,
             "offset": rng.normal(size=(n, k)) if seed // 2 % 2 else None,

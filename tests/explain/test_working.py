@@ -23,6 +23,8 @@ OPTIMIZERS = [
     dr.SGD(0.3, momentum=0.9),
     dr.SGD(0.3, momentum=0.9, nesterov=True),
     dr.Adam(0.1),
+    dr.AdamW(0.1, weight_decay=0.5),
+    dr.RMSProp(0.1),
     dr.Adam(0.1, epsilon_form="before_bias_correction"),
 ]
 

@@ -18,11 +18,12 @@ import pytest
 
 import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS
+from deltarule.core.learning_rates import Patience, after_epoch, entries_of, progress_of_epochs, rates_of
 from deltarule.core.optimizers import Optimizer
 
 DATA = Path(__file__).parent / "data"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "freeze_torch.py"
-FILES = ("torch_activations.json", "torch_gradients.json", "torch_trainings.json")
+FILES = ("torch_activations.json", "torch_gradients.json", "torch_trainings.json", "torch_schedules.json")
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "sgd": dr.SGD(0.1),
@@ -30,7 +31,19 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "nesterov": dr.SGD(0.1, momentum=0.9, nesterov=True),
     "adam": dr.Adam(0.05),
     "adam with other settings": dr.Adam(0.02, beta_1=0.8, beta_2=0.99, epsilon=1e-3),
+    "rmsprop": dr.RMSProp(0.05),
+    "adamw": dr.AdamW(0.05, weight_decay=0.1),
     "two rates": dr.SGD([0.2, 0.05]),
+}
+
+SCHEDULES: dict[str, Any] = {
+    "step": dr.StepDecay(0.2, every=4, factor=0.5),
+    "exponential": dr.ExponentialDecay(0.2, factor=0.9),
+    "cosine": dr.CosineDecay(0.2, final=0.01),
+    "plateau": dr.ReduceOnPlateau(0.2, factor=0.5, patience=1),
+    "plateau with a rest": dr.ReduceOnPlateau(
+        0.2, factor=0.1, patience=0, cooldown=2, minimum=1e-3, threshold=1e-2
+    ),
 }
 
 
@@ -87,11 +100,25 @@ def test_ten_steps(case: dict[str, Any]) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("case", cases(FILES[3]), ids=lambda case: case["name"])
+def test_schedule(case: dict[str, Any]) -> None:
+    entries, losses = entries_of(SCHEDULES[case["name"]]), case["losses"]
+    patience: tuple[Patience, ...] = ()
+    rates = []
+    for epoch, loss in enumerate(losses):
+        progress = progress_of_epochs(epoch + 1, planned=len(losses))
+        rates.append(rates_of(entries, progress, patience)[-1, 0])
+        patience = after_epoch(entries, patience, loss)
+    np.testing.assert_allclose(rates, case["rates"], rtol=1e-12)
+
+
 def test_the_frozen_numbers_cover_every_loss_activation_and_optimizer() -> None:
     assert len({case["loss"] for case in cases(FILES[1])}) == 8
     assert len(cases(FILES[0])) == 13
     assert {case["hidden"] for case in cases(FILES[1])} == {case["name"] for case in cases(FILES[0])}
     assert {case["optimizer"] for case in cases(FILES[2])} == set(OPTIMIZERS)
+    assert {record.name for record in OPTIMIZERS.values()} == set(dr.OPTIMIZERS)
+    assert {case["name"] for case in cases(FILES[3])} == set(SCHEDULES)
 
 
 def leaves(value: Any) -> Iterator[Any]:

@@ -32,7 +32,7 @@ def _diverged(history: History, job: Job) -> str:
 
 
 def _smaller_rate(job: Job) -> str:
-    name, rate = job.optimizer.name, _largest(job.learning_rate)
+    name, rate = job.optimizer.name, _largest(job.first_rates(0, 1)[0])
     usual = optimizer_of(name, "auto").learning_rate
     if isinstance(usual, float) and rate >= FAR_ABOVE * usual:
         return f"Try --learning-rate {usual:g}, the default for {name}."

@@ -58,7 +58,7 @@ def show_plan(training: TableTraining) -> None:
     say(f"Network: {widths} ({names}), {architecture.n_parameters:,} parameters")
     job = training.job
     size = min(job.plan.batch_size or rows.train, rows.train)
-    steps = f"learning rate {job.learning_rate:g}, {size:,} row{'s' * (size != 1)} per step"
+    steps = f"learning rate {job.first_rates(0, 1)[0]:g}, {size:,} row{'s' * (size != 1)} per step"
     say(f"Loss: {job.objective.loss.name}. Optimizer: {job.optimizer.name}, {steps}.")
 
 

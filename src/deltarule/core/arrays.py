@@ -64,6 +64,15 @@ def require_number(name: str, value: object, allowed: Interval) -> float:
     return number
 
 
+def keep_number(record: object, name: str, allowed: Interval) -> None:
+    """Check a setting of a frozen record and keep it as float: a NumPy one would turn float32 into float64.
+
+    Raises:
+        InputError: as `require_number`.
+    """
+    object.__setattr__(record, name, require_number(name, getattr(record, name), allowed))
+
+
 def require_integer(name: str, value: object, minimum: int, maximum: int | None = None) -> int:
     """Return a whole-number setting as int, or refuse it.
 
@@ -104,5 +113,6 @@ def require_choice(name: str, value: object, allowed: Iterable[str]) -> None:
 REALS = Interval()
 POSITIVE = Interval(low=0.0)
 NON_NEGATIVE = Interval(low=0.0, closed_low=True)
+DECAY = Interval(low=0.0, high=1.0, closed_low=True)
 OPEN_UNIT = Interval(low=0.0, high=1.0)
 UNIT = Interval(low=0.0, high=1.0, closed_low=True, closed_high=True)

@@ -5,28 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 
 from deltarule.core.arrays import (
+    DECAY,
     NON_NEGATIVE,
     POSITIVE,
     Array,
-    Interval,
+    keep_number,
     require_choice,
     require_flag,
     require_number,
 )
+from deltarule.core.learning_rates import LearningRates, Schedule
 from deltarule.registry import Registry
 
 State: TypeAlias = Mapping[str, Array]
 Rate: TypeAlias = float | Array
 EpsilonForm: TypeAlias = Literal["after_bias_correction", "before_bias_correction"]
-
-DECAY = Interval(low=0.0, high=1.0, closed_low=True)
 
 
 @runtime_checkable
@@ -37,24 +37,26 @@ class Optimizer(Protocol):
     def name(self) -> str: ...
 
     @property
-    def learning_rate(self) -> float | Sequence[float]: ...
+    def learning_rate(self) -> LearningRates: ...
 
     def init(self, theta: Array) -> State: ...
 
     def update(self, theta: Array, gradient: Array, state: State, rate: Rate) -> tuple[Array, State]: ...
 
 
-def _keep_rates(record: SGD | Adam) -> None:
-    """Check the learning rate and keep it as a float or a tuple of floats, so that the record is a value."""
-    given = record.learning_rate
-    several = isinstance(given, Sequence | np.ndarray) and np.ndim(given) > 0
-    rates = [require_number("learning_rate", rate, NON_NEGATIVE) for rate in np.ravel(given).tolist()]
-    object.__setattr__(record, "learning_rate", tuple(rates) if several else rates[0])
+def _keep_rates(record: SGD | RMSProp | Adam | AdamW) -> None:
+    """Check the learning rate and keep it as one entry or a tuple of them, so that the record is a value."""
+    given: Any = record.learning_rate
+    several = np.ndim(given) > 0
+    rates = tuple(_rate(entry) for entry in (list(given) if several else [given]))
+    object.__setattr__(record, "learning_rate", rates if several else rates[0])
 
 
-def _keep_number(record: object, name: str, allowed: Interval) -> None:
-    """Check a setting and keep it as a Python float: a NumPy one would turn float32 into float64."""
-    object.__setattr__(record, name, require_number(name, getattr(record, name), allowed))
+def _rate(given: object) -> float | Schedule:
+    if isinstance(given, Schedule) and not isinstance(given, type):
+        return given
+    number = given.item() if isinstance(given, np.ndarray) else given
+    return require_number("learning_rate", number, NON_NEGATIVE)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class SGD:
     With ``nesterov`` the step looks ahead: v = μ v - η g, θ = θ + μ v - η g (Sutskever et al., 2013).
 
     Arguments:
-        learning_rate: η, one number or one per layer.
+        learning_rate: η, one or one per layer, each a number or a schedule.
         momentum: μ in [0, 1).
         nesterov: whether the step looks ahead.
 
@@ -72,7 +74,7 @@ class SGD:
     array([0.8])
     """
 
-    learning_rate: float | Sequence[float] = 0.01
+    learning_rate: LearningRates = 0.01
     momentum: float = 0.0
     nesterov: bool = False
     name: ClassVar[str] = "sgd"
@@ -80,7 +82,7 @@ class SGD:
 
     def __post_init__(self) -> None:
         _keep_rates(self)
-        _keep_number(self, "momentum", DECAY)
+        keep_number(self, "momentum", DECAY)
         require_flag("nesterov", self.nesterov)
 
     def init(self, theta: Array) -> State:
@@ -95,6 +97,45 @@ class SGD:
 
 
 @dataclass(frozen=True)
+class RMSProp:
+    """RMSProp (Tieleman and Hinton, 2012): each entry's step is divided by the running size of its gradient.
+
+    v = ρ v + (1 - ρ) g², θ = θ - η g / (√v + ε), with ε outside the root, as in PyTorch.
+
+    Arguments:
+        learning_rate: η, one or one per layer, each a number or a schedule.
+        rho: ρ in [0, 1).
+        epsilon: ε > 0.
+
+    >>> rmsprop = RMSProp(0.1, rho=0.75)
+    >>> theta, state = rmsprop.update(np.array([1.0]), np.array([2.0]), rmsprop.init(np.array([1.0])), 0.1)
+    >>> theta.round(6), state["v"]
+    (array([0.8]), array([1.]))
+    """
+
+    learning_rate: LearningRates = 0.001
+    rho: float = 0.9
+    epsilon: float = 1e-8
+    name: ClassVar[str] = "rmsprop"
+    formula: ClassVar[str] = (
+        r"v \leftarrow \rho v + (1 - \rho) g^2,\quad "
+        r"\theta \leftarrow \theta - \eta\, g / (\sqrt{v} + \varepsilon)"
+    )
+
+    def __post_init__(self) -> None:
+        _keep_rates(self)
+        keep_number(self, "rho", DECAY)
+        keep_number(self, "epsilon", POSITIVE)
+
+    def init(self, theta: Array) -> State:
+        return {"v": np.zeros_like(theta)}
+
+    def update(self, theta: Array, gradient: Array, state: State, rate: Rate) -> tuple[Array, State]:
+        v = self.rho * state["v"] + (1.0 - self.rho) * gradient * gradient
+        return theta - rate * gradient / (np.sqrt(v) + self.epsilon), {"v": v}
+
+
+@dataclass(frozen=True)
 class Adam:
     """Adam (Kingma and Ba, 2015): running means of g and g², corrected for their start at zero.
 
@@ -103,7 +144,7 @@ class Adam:
     θ = θ - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε), as in scikit-learn and Keras.
 
     Arguments:
-        learning_rate: η, one number or one per layer.
+        learning_rate: η, one or one per layer, each a number or a schedule.
         beta_1: β₁ in [0, 1).
         beta_2: β₂ in [0, 1).
         epsilon: ε > 0.
@@ -115,7 +156,7 @@ class Adam:
     array([0.9])
     """
 
-    learning_rate: float | Sequence[float] = 0.001
+    learning_rate: LearningRates = 0.001
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-8
@@ -127,28 +168,89 @@ class Adam:
     )
 
     def __post_init__(self) -> None:
-        _keep_rates(self)
-        _keep_number(self, "beta_1", DECAY)
-        _keep_number(self, "beta_2", DECAY)
-        _keep_number(self, "epsilon", POSITIVE)
-        require_choice("epsilon_form", self.epsilon_form, get_args(EpsilonForm))
+        _keep_settings(self)
 
     def init(self, theta: Array) -> State:
-        return {"m": np.zeros_like(theta), "v": np.zeros_like(theta), "t": np.zeros(1)}
+        return _no_moments(theta)
 
     def update(self, theta: Array, gradient: Array, state: State, rate: Rate) -> tuple[Array, State]:
-        m = self.beta_1 * state["m"] + (1.0 - self.beta_1) * gradient
-        v = self.beta_2 * state["v"] + (1.0 - self.beta_2) * gradient * gradient
-        t = float(state["t"][0]) + 1.0
-        correction_1, correction_2 = 1.0 - self.beta_1**t, 1.0 - self.beta_2**t
-        if self.epsilon_form == "before_bias_correction":
-            step = rate * (correction_2**0.5 / correction_1) * m / (np.sqrt(v) + self.epsilon)
-        else:
-            step = rate * (m / correction_1) / (np.sqrt(v / correction_2) + self.epsilon)
-        return theta - step, {"m": m, "v": v, "t": np.array([t])}
+        step, state = _adam_step(self, gradient, state, rate)
+        return theta - step, state
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019): θ = θ - η λ θ - Adam's step.
+
+    The decay is not part of the gradient, so it is not divided by its running size. It takes all parameters
+    towards zero, biases too, as in PyTorch and optax.
+
+    Arguments:
+        learning_rate: η, one or one per layer, each a number or a schedule.
+        beta_1: β₁ in [0, 1).
+        beta_2: β₂ in [0, 1).
+        epsilon: ε > 0.
+        weight_decay: λ ≥ 0.
+        epsilon_form: where ε is added, as in `Adam`.
+
+    >>> adamw = AdamW(0.1, weight_decay=0.5)
+    >>> theta, state = adamw.update(np.array([1.0]), np.array([2.0]), adamw.init(np.array([1.0])), 0.1)
+    >>> theta.round(6)
+    array([0.85])
+    """
+
+    learning_rate: LearningRates = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.01
+    epsilon_form: EpsilonForm = "after_bias_correction"
+    name: ClassVar[str] = "adamw"
+    formula: ClassVar[str] = (
+        r"m \leftarrow \beta_1 m + (1 - \beta_1) g,\quad v \leftarrow \beta_2 v + (1 - \beta_2) g^2,\quad "
+        r"\theta \leftarrow \theta - \eta\, \lambda\, \theta - \eta\, \hat m / (\sqrt{\hat v} + \varepsilon)"
+    )
+
+    def __post_init__(self) -> None:
+        _keep_settings(self)
+        keep_number(self, "weight_decay", NON_NEGATIVE)
+
+    def init(self, theta: Array) -> State:
+        return _no_moments(theta)
+
+    def update(self, theta: Array, gradient: Array, state: State, rate: Rate) -> tuple[Array, State]:
+        step, state = _adam_step(self, gradient, state, rate)
+        return theta - rate * self.weight_decay * theta - step, state
+
+
+def _keep_settings(record: Adam | AdamW) -> None:
+    _keep_rates(record)
+    keep_number(record, "beta_1", DECAY)
+    keep_number(record, "beta_2", DECAY)
+    keep_number(record, "epsilon", POSITIVE)
+    require_choice("epsilon_form", record.epsilon_form, get_args(EpsilonForm))
+
+
+def _no_moments(theta: Array) -> State:
+    return {"m": np.zeros_like(theta), "v": np.zeros_like(theta), "t": np.zeros(1)}
+
+
+def _adam_step(adam: Adam | AdamW, gradient: Array, state: State, rate: Rate) -> tuple[Array, State]:
+    """What Adam takes from theta, and its next state."""
+    m = adam.beta_1 * state["m"] + (1.0 - adam.beta_1) * gradient
+    v = adam.beta_2 * state["v"] + (1.0 - adam.beta_2) * gradient * gradient
+    t = float(state["t"][0]) + 1.0
+    correction_1, correction_2 = 1.0 - adam.beta_1**t, 1.0 - adam.beta_2**t
+    if adam.epsilon_form == "before_bias_correction":
+        step = rate * (correction_2**0.5 / correction_1) * m / (np.sqrt(v) + adam.epsilon)
+    else:
+        step = rate * (m / correction_1) / (np.sqrt(v / correction_2) + adam.epsilon)
+    return step, {"m": m, "v": v, "t": np.array([t])}
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
 """The optimizers that are known, by name."""
 OPTIMIZERS.register(SGD())
+OPTIMIZERS.register(RMSProp())
 OPTIMIZERS.register(Adam())
+OPTIMIZERS.register(AdamW())

@@ -79,6 +79,10 @@ class BatchPlan:
         order = permutation(self.n, self.seed, epoch) if self.shuffle else np.arange(self.n)
         return [order[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
+    def steps(self, epoch: int) -> int:
+        """How many steps an epoch has, counted from 0."""
+        return len(self._ends() if self.own is None else self.own(epoch))
+
     def _ends(self) -> list[int]:
         """Where each batch ends in the epoch's order."""
         size = self.batch_size

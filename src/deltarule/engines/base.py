@@ -5,13 +5,16 @@ It is wide enough for an engine that runs many epochs in compiled code, and for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from functools import cached_property
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
+from deltarule.core.learning_rates import Patience, Progress, Schedule, entries_of, rates_of
 from deltarule.core.objective import Objective, Rows, Sums
 from deltarule.core.optimizers import Optimizer, Rate, State
 from deltarule.data.batches import BatchPlan
@@ -19,26 +22,59 @@ from deltarule.data.batches import BatchPlan
 
 @dataclass(frozen=True)
 class Job:
-    """What to do in an epoch: the objective, its optimizer, the rows and how they are divided into steps."""
+    """What to do in an epoch: the objective, its optimizer, the rows and how they are divided into steps.
+
+    Schedules want to know how many epochs are planned.
+    """
 
     objective: Objective
     optimizer: Optimizer
     rows: Rows
     plan: BatchPlan
     record_steps: bool = False
+    epochs: int = 1
 
-    @property
-    def learning_rate(self) -> float | tuple[float, ...]:
-        """One number, or one per layer."""
-        rates = np.asarray(self.optimizer.learning_rate, dtype=np.float64)
-        return float(rates) if rates.ndim == 0 else tuple(rates.tolist())
+    @cached_property
+    def learning_rates(self) -> tuple[float | Schedule, ...]:
+        """The learning rate, or that of each layer."""
+        return entries_of(self.optimizer.learning_rate)
 
-    def rate(self) -> Rate:
+    @cached_property
+    def is_scheduled(self) -> bool:
+        """Whether a learning rate changes in the course of the run."""
+        return any(isinstance(rate, Schedule) for rate in self.learning_rates)
+
+    def rates(self, epoch: int, steps: int, epochs: int = 1, patience: Sequence[Patience] = ()) -> Array:
+        """The learning rates of every step of some epochs that have as many steps each.
+
+        (epochs · steps, 1) or (epochs · steps, layers); the first of them is `epoch`, from 0.
+        """
+        if not self.is_scheduled:
+            return np.broadcast_to(np.array(self.learning_rates), (epochs * steps, len(self.learning_rates)))
+        step = epoch * steps + np.arange(epochs * steps)  # the same rates wherever a run resumes
+        rows = step // steps * float(self.plan.n)
+        progress = Progress(step / steps, (step + 1) / steps, rows, self.epochs)
+        return rates_of(self.learning_rates, progress, patience)
+
+    def first_rates(
+        self, epoch: int, epochs: int, patience: Sequence[Patience] = ()
+    ) -> list[float | tuple[float, ...]]:
+        """The learning rates of the first step of some epochs: one number, or one per layer."""
+        if not self.is_scheduled:
+            rates = [cast(tuple[float, ...], self.learning_rates)] * epochs
+        elif self.plan.own is None:
+            steps = self.plan.steps(epoch)
+            rates = [tuple(row) for row in self.rates(epoch, steps, epochs, patience)[::steps].tolist()]
+        else:
+            each = [self.rates(e, self.plan.steps(e), 1, patience)[0] for e in range(epoch, epoch + epochs)]
+            rates = [tuple(row.tolist()) for row in each]
+        return [rate[0] if len(rate) == 1 else rate for rate in rates]
+
+    def spread(self, rates: Array) -> Rate:
         """The learning rate of a step: one number, or a vector like theta where layers differ."""
-        rate = self.learning_rate
-        if isinstance(rate, float):
-            return rate
-        return self.objective.architecture.per_layer(rate, self.rows.X.dtype)
+        if len(rates) == 1:
+            return float(rates[0])
+        return self.objective.architecture.per_layer(rates.tolist(), self.rows.X.dtype)
 
 
 @dataclass
@@ -49,17 +85,18 @@ class TrainingState:
     optimizer: State
     epoch: int = 0
     step: int = 0
+    patience: tuple[Patience, ...] = ()  # of each learning rate, where one watches the loss
 
     def copy(self) -> TrainingState:
         """Return a state that shares no array with this one."""
         optimizer = {name: values.copy() for name, values in self.optimizer.items()}
-        return TrainingState(self.theta.copy(), optimizer, self.epoch, self.step)
+        return TrainingState(self.theta.copy(), optimizer, self.epoch, self.step, self.patience)
 
     def restore(self, other: TrainingState) -> None:
         """Take over another state; theta keeps its place in memory."""
         self.theta[:] = other.theta
         self.optimizer = {name: values.copy() for name, values in other.optimizer.items()}
-        self.epoch, self.step = other.epoch, other.step
+        self.epoch, self.step, self.patience = other.epoch, other.step, other.patience
 
 
 class EpochSums(NamedTuple):
@@ -108,11 +145,11 @@ class Engine(Protocol):
         ...
 
 
-def apply(job: Job, state: TrainingState, sums: Sums, rate: Rate) -> None:
+def apply(job: Job, state: TrainingState, sums: Sums, rates: Array) -> None:
     """Take one step with what its rows (from one process or many) have summed; nothing moves if Σ wᵢ = 0."""
     if sums.weight == 0.0:
         return
     gradient = job.objective.gradient(state.theta, sums)
-    theta, state.optimizer = job.optimizer.update(state.theta, gradient, state.optimizer, rate)
+    theta, state.optimizer = job.optimizer.update(state.theta, gradient, state.optimizer, job.spread(rates))
     state.theta[:] = theta
     state.step += 1

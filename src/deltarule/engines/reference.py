@@ -48,9 +48,11 @@ class ReferenceEngine:
 
 def _run_epoch(job: Job, state: TrainingState) -> EpochSums:
     """One pass over the plan's batches, one step each."""
-    loss, weight, step_losses, rate = 0.0, 0.0, [], job.rate()
+    loss, weight, step_losses = 0.0, 0.0, []
     penalty = job.objective.penalty(state.theta)
-    for batch in job.plan.epoch(state.epoch):
+    batches = job.plan.epoch(state.epoch)
+    rates = job.rates(state.epoch, len(batches), patience=state.patience)
+    for batch, rate in zip(batches, rates, strict=True):
         sums = job.objective.sums(state.theta, job.rows.take(batch))
         apply(job, state, sums, rate)
         loss, weight = loss + sums.loss, weight + sums.weight

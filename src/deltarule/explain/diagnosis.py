@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from deltarule import inputs
 from deltarule.core.arrays import Array
+from deltarule.core.learning_rates import Schedule, entries_of
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Reduction, Rows, forward_pass
 from deltarule.core.optimizers import SGD, Optimizer
@@ -58,7 +59,7 @@ def diagnose(
         sample_weight: wᵢ ≥ 0, (n,).
         offset: added to z of the output layer, (n, k) or (n,).
         penalty: one or several, added to J once.
-        learning_rate: η to be judged: a number, or the optimizer to be used.
+        learning_rate: η to be judged: a number, or the optimizer to be used. Schedules are not judged.
 
     Raises:
         InputError: an argument cannot be used, or the loss does not go with the output activation.
@@ -138,7 +139,10 @@ def _rates(
     """
     if not isinstance(optimizer, SGD) or bend.lambda_max is None:
         return
-    rates = np.atleast_1d(optimizer.learning_rate)
+    entries = entries_of(optimizer.learning_rate)
+    if any(isinstance(entry, Schedule) for entry in entries):
+        return
+    rates = np.array(entries, dtype=np.float64)
     if len(rates) == 1:
         largest: float | None = float(rates[0]) * bend.lambda_max
     else:

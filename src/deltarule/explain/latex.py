@@ -16,6 +16,7 @@ LETTERS = {
     "Ω": r"\Omega",
     "ε": r"\varepsilon",
     "ℓ": r"\ell",
+    "λ₀": r"\lambda_0",
     "β₁": r"\beta_1",
     "β₂": r"\beta_2",
 }

@@ -108,7 +108,8 @@ def _has_factor(recipe: Recipe) -> bool:
 def follows_the_rate(recipe: Recipe) -> bool:
     """Say whether the optimizer only multiplies gradients by the learning rate, and adds up."""
     updates = [line for line in recipe.lines.values() if line.part == "update"]
-    return "beta_1" not in recipe.values and not any(is_opaque(line.equation) for line in updates)
+    means = {"beta_1", "rho"} & recipe.values.keys()
+    return not means and not any(is_opaque(line.equation) for line in updates)
 
 
 def _has_two(recipe: Recipe) -> bool:

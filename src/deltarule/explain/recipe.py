@@ -16,7 +16,7 @@ from deltarule.core.arrays import Array
 from deltarule.explain.expressions import Expression, Sum, Values
 from deltarule.explain.line import Line
 from deltarule.explain.reasons import Reason
-from deltarule.explain.rewriting import keys_of, leave_out
+from deltarule.explain.rewriting import keys_of, without_term
 
 MOVES = Reason("The parameter moves by its step.")
 
@@ -111,7 +111,7 @@ def with_steps(recipe: Recipe) -> Recipe:
     for line in recipe.lines.values():
         parameter = line.key.removesuffix("_after")
         step = replace(line.symbol, key=f"step_{parameter}", mark="step")
-        equation = leave_out(line.equation, parameter)
+        equation = without_term(line.equation, parameter)
         if line.symbol.mark != "new" or equation == line.equation:
             found[line.key] = line
             continue

@@ -73,6 +73,14 @@ def leave_out(expression: Expression, key: str) -> Expression:
     return rewrite(expression, change)
 
 
+def without_term(expression: Expression, key: str) -> Expression:
+    """Return the equation without a quantity that is a term of the whole sum: what is added to it."""
+    if not isinstance(expression, Sum):
+        return expression
+    rest = [term for term in expression.terms if not _is(term, key)]
+    return total_of(rest) if rest else expression
+
+
 def _is(expression: Expression, key: str) -> bool:
     inside = expression.of if isinstance(expression, Negative) else expression
     return isinstance(inside, Symbol) and inside.key == key

@@ -16,6 +16,7 @@ from numpy.lib.array_utils import byte_bounds
 from numpy.typing import ArrayLike
 
 from deltarule.core.arrays import Array, require_integer
+from deltarule.core.learning_rates import watches
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Reduction, Rows
 from deltarule.core.optimizers import Optimizer
@@ -77,6 +78,10 @@ class Session:
     """
 
     def __init__(self, job: Job, theta: Array) -> None:
+        if watches(job.learning_rates):
+            asked = "a session cannot follow a learning rate that watches the loss"
+            hint = "Try `train`, whose history has the rate of each epoch."
+            raise InputError(message(asked, found=repr(job.optimizer.learning_rate), hint=hint))
         self.job = replace(job, rows=_own_rows(job.rows))
         self._epoch_of = lru_cache(maxsize=2)(self._read_epoch)
         start = TrainingState(theta.copy(), job.optimizer.init(theta))
@@ -142,7 +147,9 @@ class Session:
         """
         rows = self.job.rows.take(self._selection(self._here))
         job = replace(self.job, rows=rows, plan=BatchPlan(len(rows.X)))
-        return working_of(job, self._here.state, detail, decimals, exact, conventions)
+        return working_of(
+            job, self._here.state, self._rates(self._here), detail, decimals, exact, conventions
+        )
 
     @property
     def net(self) -> Network:
@@ -230,7 +237,7 @@ class Session:
         state = place.state.copy()
         with np.errstate(all="ignore"):
             sums = self.job.objective.sums(state.theta, self.job.rows.take(self._selection(place)))
-            apply(self.job, state, sums, self.job.rate())
+            apply(self.job, state, sums, self._rates(place))
         weighted = self._epoch_of(state.epoch).weighted
         following = bisect_right(weighted, place.batch)
         if following < len(weighted):
@@ -243,6 +250,11 @@ class Session:
         now = place.state.step
         kept = self._kept | {now: place}
         self._kept = {step: snapshot for step, snapshot in kept.items() if _is_kept(step, now)}
+
+    def _rates(self, place: _Snapshot) -> Array:
+        """The learning rates of the next step, (1,) or (layers,)."""
+        epoch = place.state.epoch
+        return self.job.rates(epoch, len(self._epoch_of(epoch).batches))[place.batch - 1]
 
     def _selection(self, place: _Snapshot) -> Selection:
         return self._epoch_of(place.state.epoch).batches[place.batch - 1]

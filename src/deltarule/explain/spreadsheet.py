@@ -164,6 +164,8 @@ GIVEN: Mapping[str, tuple[str, str]] = {
     "lambda": (SETTINGS, "The strength of the penalty {rest}."),
     "mu": (SETTINGS, "The momentum: how much of the last velocity is kept."),
     "beta": (SETTINGS, "How much of a running mean is kept."),
+    "rho": (SETTINGS, "How much of a running mean is kept."),
+    "decay": (SETTINGS, "The weight decay: how strongly parameters are drawn to zero."),
     "epsilon": (SETTINGS, "It keeps the divisor off zero."),
     "m": (SETTINGS, "What the optimizer remembers of the steps before: zero at the first."),
     "v": (SETTINGS, "What the optimizer remembers of the steps before: zero at the first."),

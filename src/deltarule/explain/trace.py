@@ -40,10 +40,10 @@ from deltarule.explain.updates import ParameterStep, update_equations
 WITH_PREDICTION = "How the loss of a row {changes} with its prediction."
 
 
-def trace(job: Job, state: TrainingState) -> Recipe:
-    """Return the step that the job takes with all its rows from this state."""
+def trace(job: Job, state: TrainingState, rates: Array) -> Recipe:
+    """Return the step that the job takes with all its rows from this state, at these rates."""
     with np.errstate(all="ignore"):  # what overflows is shown as it is
-        tracer = _Tracer(job, state)
+        tracer = _Tracer(job, state, rates)
         lines = [*tracer.forward(), *tracer.objective_lines(), *tracer.backward(), *tracer.update()]
         return with_steps(Recipe({line.key: line for line in lines}, tracer.values))
 
@@ -51,8 +51,8 @@ def trace(job: Job, state: TrainingState) -> Recipe:
 class _Tracer:
     """What the lines of one step have in common: its symbols and their values."""
 
-    def __init__(self, job: Job, state: TrainingState) -> None:
-        self.job, self.state = job, state
+    def __init__(self, job: Job, state: TrainingState, rates: Array) -> None:
+        self.job, self.state, self.rates = job, state, rates
         self.objective: Objective = job.objective
         self.rows: Rows = job.rows
         self.architecture = job.objective.architecture
@@ -259,11 +259,10 @@ class _Tracer:
         optimizer, theta, before = self.job.optimizer, self.state.theta, self.state.optimizer
         sums = self.objective.sums(theta, self.rows)
         gradient = self.objective.gradient(theta, sums)
-        theta_after, after = optimizer.update(theta, gradient, before, self.job.rate())
-        rates = self.job.learning_rate
+        theta_after, after = optimizer.update(theta, gradient, before, self.job.spread(self.rates))
         for layer in range(1, self.last + 1):
-            eta = Symbol("eta", "η") if isinstance(rates, float) else Symbol(f"eta{layer}", "η", layer)
-            self.values[eta.key] = rates if isinstance(rates, float) else rates[layer - 1]
+            eta = Symbol("eta", "η") if len(self.rates) == 1 else Symbol(f"eta{layer}", "η", layer)
+            self.values[eta.key] = float(self.rates[0 if len(self.rates) == 1 else layer - 1])
             for letter in ("W", "b"):
                 if f"{letter}{layer}" not in self.values:
                     continue

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from deltarule.core.arrays import Array
-from deltarule.core.optimizers import SGD, Adam, Optimizer
-from deltarule.explain.expressions import Apply, Expression, Power, Quotient, Symbol
+from deltarule.core.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
+from deltarule.explain.expressions import Apply, Expression, Negative, Power, Quotient, Symbol
 from deltarule.explain.formulas import ONE, minus, plus, square, times
 
 Equation: TypeAlias = tuple[Symbol, Expression, Any, str]
 """A quantity, what it is equal to, its value, and why."""
+
+
+MOVES_BY_RATE = "Each entry moves by about {learning_rate}, downhill."
 
 
 class ParameterStep(NamedTuple):
@@ -42,7 +45,9 @@ def update_equations(optimizer: Optimizer, step: ParameterStep, values: dict[str
             return [_last(step, descent, "A step against the gradient, downhill.")]
         case SGD():
             return _momentum(optimizer, step, values)
-        case Adam():
+        case RMSProp():
+            return _rmsprop(optimizer, step, values)
+        case Adam() | AdamW():
             return _adam(optimizer, step, values)
     own = Apply(optimizer.name, step.symbol("gradient"), lambda gradient: step.after)
     return [_last(step, own, "The optimizer {subject} takes its step.")]
@@ -73,14 +78,27 @@ def _momentum(sgd: SGD, step: ParameterStep, values: dict[str, Any]) -> list[Equ
     )
     if not sgd.nesterov:
         return [velocity, _last(step, plus(step.symbol(), new), "The step is the velocity.")]
-    ahead = minus(plus(step.symbol(), times(mu, new)), downhill)
+    ahead = plus(step.symbol(), times(mu, new), Negative(downhill))
     return [velocity, _last(step, ahead, "Nesterov: the step looks ahead along the velocity.")]
 
 
-# -- Adam ------------------------------------------------------------------------------------------------
+# -- running means of squares ----------------------------------------------------------------------------
 
 
-def _adam(adam: Adam, step: ParameterStep, values: dict[str, Any]) -> list[Equation]:
+def _rmsprop(rmsprop: RMSProp, step: ParameterStep, values: dict[str, Any]) -> list[Equation]:
+    rho = _constant("rho", "ρ", rmsprop.rho, values)
+    epsilon = _constant("epsilon", "ε", rmsprop.epsilon, values)
+    g, old, v = step.symbol("gradient"), step.remembered("v", "old"), step.remembered("v")
+    values[old.key], after = step.memory["v"]
+    mean = plus(times(rho, old), times(minus(ONE, rho), square(g)))
+    move = times(step.eta, Quotient(g, plus(Apply("sqrt", v), epsilon)))
+    return [
+        (v, mean, after, "A running mean of the square of {gradient}."),
+        _last(step, minus(step.symbol(), move), MOVES_BY_RATE),
+    ]
+
+
+def _adam(adam: Adam | AdamW, step: ParameterStep, values: dict[str, Any]) -> list[Equation]:
     beta_1 = _constant("beta_1", "β₁", adam.beta_1, values)
     beta_2 = _constant("beta_2", "β₂", adam.beta_2, values)
     epsilon = _constant("epsilon", "ε", adam.epsilon, values)
@@ -106,7 +124,9 @@ def _adam(adam: Adam, step: ParameterStep, values: dict[str, Any]) -> list[Equat
         lines.append((m_hat, Quotient(m, correction_1), m_value / c_1, corrected))
         lines.append((v_hat, Quotient(v, correction_2), v_value / c_2, corrected))
         move = times(step.eta, Quotient(m_hat, plus(Apply("sqrt", v_hat), epsilon)))
-    return [
-        *lines,
-        _last(step, minus(step.symbol(), move), "Each entry moves by about {learning_rate}, downhill."),
-    ]
+    if isinstance(adam, Adam) or not adam.weight_decay:
+        return [*lines, _last(step, minus(step.symbol(), move), MOVES_BY_RATE)]
+    decay = _constant("decay", "λ₀", adam.weight_decay, values)
+    shrink = times(step.eta, decay, step.symbol())
+    both = plus(step.symbol(), Negative(shrink), Negative(move))
+    return [*lines, _last(step, both, f"{MOVES_BY_RATE[:-1]}, and a little towards zero.")]

@@ -319,7 +319,7 @@ def show_step(
     optimizer_ = inputs.optimizer_for(optimizer, net.architecture.n_layers)
     state = TrainingState(net.theta.copy(), optimizer_.init(net.theta))
     job = Job(objective, optimizer_, rows, BatchPlan(len(rows.X)))
-    return working_of(job, state, detail, decimals, exact, conventions)
+    return working_of(job, state, job.rates(0, 1)[0], detail, decimals, exact, conventions)
 
 
 def require_network(net: object) -> Network:
@@ -333,12 +333,13 @@ def require_network(net: object) -> Network:
 def working_of(
     job: Job,
     state: TrainingState,
+    rates: Array,
     detail: AskedDetail,
     decimals: int | None,
     exact: bool,
     conventions: str | Conventions,
 ) -> Working:
-    """Return the working of the step that the job takes with all its rows from this state.
+    """Return the working of the step that the job takes with all its rows from this state, at these rates.
 
     Raises:
         InputError: the detail, the decimals, exactness or the conventions cannot be had.
@@ -347,7 +348,7 @@ def working_of(
     require_choice("detail", detail, get_args(AskedDetail))
     if decimals is not None:
         require_integer("decimals", decimals, 0, 17)
-    recipe = trace(job, state)
+    recipe = trace(job, state, rates)
     chosen: Detail = _detail(state.theta.size, recipe, len(job.rows.X)) if detail == "auto" else detail
     rounded = Working(recipe, chosen, decimals, conventions=written_in)
     if not require_flag("exact", exact):

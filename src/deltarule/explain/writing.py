@@ -34,7 +34,7 @@ SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 """How tightly an expression holds together; what holds less than its surroundings gets parentheses."""
 
 
-SETTINGS = ("N", "eta", "mu", "lambda", "epsilon", "beta")
+SETTINGS = ("N", "eta", "mu", "lambda", "epsilon", "beta", "rho", "decay")
 """How the keys of numbers begin that are given, not computed."""
 HAT = "\u0302"
 SECOND_LETTERS = {"gradient": "J", "loss_gradient": "ℓ", "slope": "z"}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from deltarule.core.arrays import Array
+from deltarule.core.learning_rates import after_epoch, exhausted, watches
 from deltarule.core.metrics import Metric
 from deltarule.core.objective import Rows
 from deltarule.engines.base import Engine, EpochSums, Job, TrainingState
@@ -50,6 +51,7 @@ class Training(Iterator[EpochReport]):
         self._start = time.perf_counter()
         self._chunk: _Chunk | None = None
         self._epochs_per_chunk = 1
+        self._watches_epochs = settings.watches_epochs or watches(job.learning_rates)
 
     def __iter__(self) -> Self:
         return self
@@ -69,7 +71,7 @@ class Training(Iterator[EpochReport]):
         """Train to the end; epochs that nobody watches run in chunks of about 50 milliseconds."""
         try:
             while self.history.stop is None:
-                self._advance(1 if self.settings.watches_epochs else self._epochs_per_chunk)
+                self._advance(1 if self._watches_epochs else self._epochs_per_chunk)
         except KeyboardInterrupt:
             self.interrupt()
         return self.history
@@ -130,13 +132,13 @@ class Training(Iterator[EpochReport]):
             return
         history, validation = self.history, self.settings.validation
         first = len(history.epochs)
+        rates = self.job.first_rates(first, len(done), before.patience)
         self._guard.see(first, objectives, before)
         measured: dict[str, Any] = {
             "epochs": self.settings.epochs,
             "validation_loss": None if validation is None else self._mean_loss(validation),
             "metrics": self._metrics(self.job.rows),
             "validation_metrics": {} if validation is None else self._metrics(validation),
-            "learning_rate": self.job.learning_rate,
             "seconds": seconds / len(done),
         }
         history.epochs += [
@@ -145,9 +147,10 @@ class Training(Iterator[EpochReport]):
                 loss=sums.mean_loss,
                 penalty=sums.penalty,
                 step_losses=sums.step_losses,
+                learning_rate=rate,
                 **measured,
             )
-            for number, sums in enumerate(done, start=first + 1)
+            for number, (sums, rate) in enumerate(zip(done, rates, strict=True), start=first + 1)
         ]
         history.instruction_set, history.threads = done[-1].instruction_set, done[-1].threads
 
@@ -172,9 +175,20 @@ class Training(Iterator[EpochReport]):
         asked = [_tolerance(self.settings, self.history), _target_loss(self.settings, report)]
         asked.append(None if self._best is None else self._best.see(report, self.state.theta))
         asked.append(self._time_limit())
+        asked.append(self._adapt_rates(report))
         if any([callback(report) for callback in self.settings.callbacks]):  # noqa: C419 (each must be called)
             asked.append(Stop("callback", f"stopped by a callback after epoch {report.epoch}"))
         return next((stop for stop in asked if stop is not None), None)
+
+    def _adapt_rates(self, report: EpochReport) -> Stop | None:
+        """Tell the schedules that watch the loss, those of this run, what it is."""
+        loss = report.loss if report.validation_loss is None else report.validation_loss
+        self.state.patience = after_epoch(self.job.learning_rates, self.state.patience, loss)
+        if not exhausted(self.job.learning_rates, self.state.patience):
+            return None
+        rate = report.learning_rate if isinstance(report.learning_rate, float) else max(report.learning_rate)
+        said = f"the loss does not improve, and the learning rate has fallen to {rate:.3g}"
+        return Stop("learning_rate", f"stopped after epoch {report.epoch}: {said}")
 
     def _time_limit(self) -> Stop | None:
         limit, seconds = self.settings.time_limit, time.perf_counter() - self._start
@@ -191,7 +205,8 @@ class Training(Iterator[EpochReport]):
     def _stop_diverged(self, epoch: int) -> None:
         """Go back to the best parameters known, and warn."""
         self._go_back()
-        stop = self._finish(diverged(epoch, self.job.learning_rate))
+        (rate,) = self.job.first_rates(epoch - 1, 1, self.state.patience)
+        stop = self._finish(diverged(epoch, rate))
         warn(stop.message, DivergenceWarning)
 
     def _finish(self, stop: Stop) -> Stop:

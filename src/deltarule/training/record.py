@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from deltarule.core.learning_rates import Schedule
 from deltarule.engines.base import Job
 from deltarule.training.reports import History
 from deltarule.training.settings import Settings
@@ -47,18 +48,20 @@ def outcome_record(history: History) -> dict[str, Any]:
 
 
 def _fields_of(record: Any) -> dict[str, Any]:
-    """The name and the numbers of an optimizer or a penalty; the user's own may have a name only."""
+    """The name and the numbers of an optimizer, schedule or penalty; the user's own may have only a name."""
     fields = dataclasses.fields(record) if dataclasses.is_dataclass(record) else ()
     numbers = {field.name: _plain(getattr(record, field.name)) for field in fields}
     return {"name": record.name} | {key: value for key, value in numbers.items() if value is not None}
 
 
-def _plain(value: Any) -> bool | int | float | str | list[float] | None:
+def _plain(value: Any) -> Any:
     """The value as JSON, which has no infinity and no NaN; None for what JSON cannot hold."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, list | tuple | np.ndarray):
-        return [float(number) for number in np.ravel(value)]
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Schedule):
+        return _fields_of(value)
     if isinstance(value, float) and not isfinite(value):
         return None
     return value if isinstance(value, bool | int | float | str) else None

@@ -20,6 +20,7 @@ StopKind = Literal[
     "diverged",
     "interrupted",
     "callback",
+    "learning_rate",
 ]
 
 
@@ -46,7 +47,7 @@ class EpochReport(NamedTuple):
         validation_loss: Σwℓ/Σw over the validation rows, after the last step; None where there are none.
         metrics: by name, of the training rows after the last step, in the units of the target.
         validation_metrics: the same of the validation rows; empty where there are none.
-        learning_rate: of the epoch, one number or one per layer.
+        learning_rate: of the epoch's first step, one number or one per layer.
         seconds: wall time.
         step_losses: Σwℓ/Σw of the rows of each step, at the parameters before it, (steps,); NaN for a step
             that was skipped, None where ``record_steps`` did not ask for it.

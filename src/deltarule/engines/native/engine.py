@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
 from deltarule.core.losses import LOSSES
 from deltarule.core.objective import Objective, Rows, weight_of
-from deltarule.core.optimizers import SGD, Adam
+from deltarule.core.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
 from deltarule.core.penalties import L1, L2
 from deltarule.engines.base import EpochSums, Job, TrainingState
 from deltarule.engines.native.threads import get_threads
@@ -37,6 +37,7 @@ LOSS_TWINS = (
     *("mean_squared_error", "half_squared_error", "sum_squared_error", "absolute_error", "huber"),
     *("binary_cross_entropy", "cross_entropy", "poisson"),
 )
+RULES = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adam_before_bias_correction")
 REMAINDERS = ("keep", "drop", "merge")
 WORK_PER_THREAD = 800_000  # multiplications in a step below which a second thread costs more than it gives
 ROWS_PER_CALL = 1 << 16  # a signal is handled between two calls
@@ -61,7 +62,7 @@ class NativeEngine:
             return f"it does not know the activation {unknown}"
         if not _knows_loss(objective):
             return f"it does not know the loss {objective.loss.name}"
-        if type(job.optimizer) not in (SGD, Adam):
+        if type(job.optimizer) not in (SGD, RMSProp, Adam, AdamW):
             return f"it does not know the optimizer {job.optimizer.name}"
         for penalty in objective.penalties:
             if type(penalty) not in (L1, L2):
@@ -118,6 +119,7 @@ class NativeEngine:
             *_contiguous(rows),
             state.theta,
             slots,
+            _rates(job, state, len(own) or job.plan.steps(state.epoch), epochs),
             np.concatenate([np.empty(0, np.int64), *own], dtype=np.int64),
             np.cumsum([len(batch) for batch in own], dtype=np.int64).tolist(),
         )
@@ -135,7 +137,6 @@ class NativeEngine:
     def _spec(self, job: Job, state: TrainingState, epochs: int) -> dict[str, Any]:
         """Return the job as plain numbers; see run in module.cpp."""
         objective, architecture, plan = job.objective, job.objective.architecture, job.plan
-        rates = job.learning_rate
         t = float(state.optimizer["t"][0]) if "t" in state.optimizer else 0.0
         return {
             "widths": list(architecture.widths),
@@ -145,8 +146,7 @@ class NativeEngine:
             "mean": objective.reduction == "mean",
             "l1": _strengths(objective, L1),
             "l2": _strengths(objective, L2),
-            "rates": list(rates) if isinstance(rates, tuple) else [rates] * architecture.n_layers,
-            **_method(job),
+            **_method(job.optimizer),
             "n": plan.n,
             "batch_size": plan.n if plan.batch_size is None else min(plan.batch_size, plan.n),
             "shuffle": plan.shuffle,
@@ -228,17 +228,31 @@ def _strengths(objective: Objective, kind: type[L1] | type[L2]) -> list[float]:
     return strengths
 
 
-def _method(job: Job) -> dict[str, float]:
-    """The optimizer's update rule and its constants."""
-    optimizer = job.optimizer
-    if isinstance(optimizer, Adam):
-        method = 3 if optimizer.epsilon_form == "after_bias_correction" else 4
-        constants = {
-            "beta_1": optimizer.beta_1,
-            "beta_2": optimizer.beta_2,
-            "epsilon": optimizer.epsilon,
-        }
-        return {"method": method, "momentum": 0.0, **constants}
-    sgd = cast(SGD, optimizer)
-    method = 0 if not sgd.momentum else 2 if sgd.nesterov else 1
-    return {"method": method, "momentum": sgd.momentum, "beta_1": 0.0, "beta_2": 0.0, "epsilon": 1.0}
+def _rates(job: Job, state: TrainingState, steps: int, epochs: int) -> Array:
+    """The learning rates of every step, (steps, layers); of a run in which they stay the same, one row."""
+    if not job.is_scheduled:
+        steps = epochs = 1
+    rates = job.rates(state.epoch, steps, epochs, state.patience)
+    shape = len(rates), job.objective.architecture.n_layers
+    return np.ascontiguousarray(np.broadcast_to(rates, shape), dtype=np.float64)
+
+
+def _method(optimizer: Optimizer) -> dict[str, float]:
+    """The optimizer's update rule and its constants; a rule does not read those that it has not."""
+    constants = dict.fromkeys(("momentum", "beta_1", "beta_2", "epsilon", "weight_decay"), 0.0)
+    match optimizer:
+        case SGD(momentum=momentum, nesterov=nesterov):
+            rule = "sgd" if not momentum else "nesterov" if nesterov else "momentum"
+            constants["momentum"] = momentum
+        case RMSProp(rho=rho, epsilon=epsilon):
+            rule = "rmsprop"
+            constants |= {"beta_2": rho, "epsilon": epsilon}
+        case Adam() | AdamW():
+            before = optimizer.epsilon_form == "before_bias_correction"
+            rule = "adam_before_bias_correction" if before else "adam"
+            constants |= {name: getattr(optimizer, name) for name in ("beta_1", "beta_2", "epsilon")}
+            if isinstance(optimizer, AdamW):
+                constants["weight_decay"] = optimizer.weight_decay
+        case _:  # refused before; see refusal
+            raise TypeError(optimizer)
+    return {"method": RULES.index(rule), **constants}

@@ -47,12 +47,13 @@ std::vector<double> doubles(const nb::dict& from, const char* key) {
 double number(const nb::dict& from, const char* key) { return nb::cast<double>(from[key]); }
 int integer(const nb::dict& from, const char* key) { return nb::cast<int>(from[key]); }
 
-// `spec` is made by engines/native/engine.py from a Job that it has checked. Returns (epochs done, steps
+// `spec` is made by engines/native/engine.py from a Job that it has checked; `rates` are those of
+// every step, (steps, layers), or one row for all. Returns (epochs done, steps
 // taken, threads used, what a signal handler raised or None).
 template <class T>
 nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vector<T>> w,
               std::optional<Matrix<T>> offset, Parameters<T> theta, std::vector<Parameters<T>> slots,
-              Vector<std::int64_t> own_order, std::vector<std::int64_t> own_ends) {
+              Matrix<double> rates, Vector<std::int64_t> own_order, std::vector<std::int64_t> own_ends) {
     Run<T> run;
     run.net.widths = nb::cast<std::vector<int>>(spec["widths"]);
     for (int activation : nb::cast<std::vector<int>>(spec["activations"]))
@@ -63,8 +64,10 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
                      nb::cast<bool>(spec["mean"]),
                      {l1.at(0), l1.at(1)},
                      {l2.at(0), l2.at(1)}};
-    run.optimizer = {Method(integer(spec, "method")), doubles(spec, "rates"), number(spec, "momentum"),
-                     number(spec, "beta_1"),          number(spec, "beta_2"), number(spec, "epsilon")};
+    run.optimizer = {Method(integer(spec, "method")), number(spec, "momentum"), number(spec, "beta_1"),
+                     number(spec, "beta_2"),          number(spec, "epsilon"),  number(spec, "weight_decay")};
+    run.rates = rates.data();
+    run.rates_stride = rates.shape(0) == 1 ? 0 : std::ptrdiff_t(rates.shape(1));
     run.rows = {std::ptrdiff_t(X.shape(0)), X.data(), y.data(), w ? w->data() : nullptr,
                 offset ? offset->data() : nullptr};
     run.plan = {nb::cast<std::int64_t>(spec["n"]), nb::cast<std::int64_t>(spec["batch_size"]),
@@ -197,8 +200,10 @@ NB_MODULE(_native, module) {
     define<double>(forward);
     module.def("run", &run<float>, nb::arg("spec"), nb::arg("X").noconvert(), nb::arg("y").noconvert(),
                nb::arg("w").noconvert().none(), nb::arg("offset").noconvert().none(),
-               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own_order"), nb::arg("own_ends"));
+               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("rates").noconvert(),
+               nb::arg("own_order"), nb::arg("own_ends"));
     module.def("run", &run<double>, nb::arg("spec"), nb::arg("X").noconvert(), nb::arg("y").noconvert(),
                nb::arg("w").noconvert().none(), nb::arg("offset").noconvert().none(),
-               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("own_order"), nb::arg("own_ends"));
+               nb::arg("theta").noconvert(), nb::arg("slots"), nb::arg("rates").noconvert(),
+               nb::arg("own_order"), nb::arg("own_ends"));
 }

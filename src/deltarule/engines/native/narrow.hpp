@@ -40,10 +40,11 @@ template <class T, int G> class Narrow {
         padded = (parameters + lanes<T> - 1) / lanes<T> * lanes<T>;
         memory.reset(6 * padded), sums.reset(padded);
         theta = memory.data();
-        for (int l = 0; l < net.layers(); ++l) {
-            set(l, 0, place[l].W, std::size_t(place[l].i) * place[l].o);
-            if (net.bias) set(l, 1, place[l].b, place[l].o);
-        }
+        for (int l = 0; l < net.layers(); ++l)
+            for (int kind = 0; kind <= net.bias; ++kind) {
+                std::fill_n(setting(1, l, kind), count(l, kind), T(objective.l1[kind]));
+                std::fill_n(setting(2, l, kind), count(l, kind), T(objective.l2[kind]));
+            }
         span = std::min<std::ptrdiff_t>((largest_step + portion - 1) / portion, most_portions);
         parts.reset(span * padded), losses.resize(span);
         const int widest = *std::max_element(net.widths.begin(), net.widths.end()) * G;
@@ -100,11 +101,18 @@ template <class T, int G> class Narrow {
 
     T* slot(int s) const { return theta + (s + 1) * padded; }
 
-    // The settings of each parameter, for the optimizer.
-    void set(int l, int kind, std::size_t begin, std::size_t count) {
-        std::fill_n(theta + 3 * padded + begin, count, T(optimizer.rates[l]));
-        std::fill_n(theta + 4 * padded + begin, count, T(objective.l1[kind]));
-        std::fill_n(theta + 5 * padded + begin, count, T(objective.l2[kind]));
+    // The settings of each parameter, for the optimizer: its rate (0) and penalties (1, 2), of the weights
+    // (kind 0) or biases (kind 1) of a layer.
+    T* setting(int s, int l, int kind) const {
+        return theta + (3 + s) * padded + (kind == 0 ? place[l].W : place[l].b);
+    }
+    std::size_t count(int l, int kind) const { return std::size_t(kind == 0 ? place[l].i : 1) * place[l].o; }
+    void set_rates(const double* now) {
+        if (now == rates) return;
+        rates = now;
+        for (int l = 0; l < net.layers(); ++l)
+            for (int kind = 0; kind <= net.bias; ++kind)
+                std::fill_n(setting(0, l, kind), count(l, kind), T(rates[l]));
     }
 
     // What a thread needs for itself.
@@ -284,14 +292,15 @@ template <class T, int G> class Narrow {
     }
 
     template <class Sum> void update(const Step& step, const Sum* gradient) {
+        set_rates(step.rates);
         const auto next = [&] {
             V<T> g;
             for (int j = 0; j < lanes<T>; ++j) g[j] = T(*gradient++);
             return g;
         };
         Update<T>(optimizer, objective, step)(theta, slot(0), slot(1), padded, next, [&](std::size_t p) {
-            const auto setting = [&](int s) { return load<T>(theta + s * padded + p); };
-            return Settings<T>{setting(3), setting(4), setting(5)};
+            const auto at = [&](int s) { return load<T>(theta + (3 + s) * padded + p); };
+            return Settings<T>{at(0), at(1), at(2)};
         });
     }
 
@@ -306,7 +315,8 @@ template <class T, int G> class Narrow {
     std::ptrdiff_t span;       // portions between two meetings of the threads
     Aligned<T> memory, parts;  // parts: the gradient of each portion
     T* theta;
-    Aligned<double> sums;  // of the gradient, over the portions of a step
+    const double* rates = nullptr;  // those that are set
+    Aligned<double> sums;           // of the gradient, over the portions of a step
     std::vector<double> losses;
     std::vector<std::unique_ptr<Scratch>> scratch;
     Aligned<V<T>> cached;

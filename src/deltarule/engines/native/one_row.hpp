@@ -48,7 +48,7 @@ template <class T> struct Waiting {
                                const std::size_t at = ((begin + k) * vectors + v) * lanes<T>;
                                const V<T> old = load<T>(w + at);
                                V<T> g = before[begin + k] * d[v];
-                               if (penalized) g += l1 * sign<T>(old) + l2 * old;
+                               if (penalized) g = with_penalties<T>(g, old, l1, l2);
                                const V<T> made = rule(u, at, old, g, rate);
                                store<T>(w + at, made);
                                return made;

@@ -11,13 +11,19 @@ template <class T> struct Settings {
     V<T> rate, l1, l2;
 };
 
+// The gradient g of the parameters p, and that of their penalties.
+template <class T> inline V<T> with_penalties(V<T> g, V<T> p, V<T> l1, V<T> l2) {
+    return g + (l1 * sign<T>(p) + l2 * p);
+}
+
 // Everything else an update needs beside the parameters themselves; made once per step.
 template <class T> struct Update {
     Method method;
     bool penalized;
-    T momentum, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, epsilon;
+    T momentum, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, epsilon, weight_decay;
     T rate_factor = 1, v_factor = 1;  // Adam's bias correction: of the rate and, before its root, of v
     T inverse_weight;                 // of a step's rows
+    const double* rates;              // of the layers
 
     Update(const Optimizer& o, const Objective& j, const Step& step)
         : method(o.method),
@@ -28,7 +34,9 @@ template <class T> struct Update {
           one_minus_beta_1(T(1.0 - o.beta_1)),
           one_minus_beta_2(T(1.0 - o.beta_2)),
           epsilon(T(o.epsilon)),
-          inverse_weight(j.mean ? T(1.0 / step.weight) : T(1)) {
+          weight_decay(T(o.weight_decay)),
+          inverse_weight(j.mean ? T(1.0 / step.weight) : T(1)),
+          rates(step.rates) {
         if (method < Method::adam) return;
         const double c1 = 1.0 - std::pow(o.beta_1, step.t), c2 = 1.0 - std::pow(o.beta_2, step.t);
         if (method == Method::adam) rate_factor = T(1.0 / c1), v_factor = T(1.0 / c2);
@@ -58,6 +66,12 @@ template <class T> struct Update {
                     store<T>(s + at, v);
                     return p + (u.method == Method::nesterov ? u.momentum * v - rate * g : v);
                 });
+            case Method::rmsprop:
+                return f([s](const Update& u, std::size_t at, V<T> p, V<T> g, V<T> rate) {
+                    const V<T> v = u.beta_2 * load<T>(s + at) + u.one_minus_beta_2 * g * g;
+                    store<T>(s + at, v);
+                    return p - rate * g / (sqrt<T>(v) + u.epsilon);
+                });
             case Method::adam:
             case Method::adam_before_bias_correction:
                 return f([s, q](const Update& u, std::size_t at, V<T> p, V<T> g, V<T> rate) {
@@ -65,7 +79,8 @@ template <class T> struct Update {
                     const V<T> v = u.beta_2 * load<T>(q + at) + u.one_minus_beta_2 * g * g;
                     store<T>(s + at, m);
                     store<T>(q + at, v);
-                    return p - rate * u.rate_factor * m / (sqrt<T>(v * u.v_factor) + u.epsilon);
+                    const V<T> step = rate * u.rate_factor * m / (sqrt<T>(v * u.v_factor) + u.epsilon);
+                    return p - rate * u.weight_decay * p - step;
                 });
         }
     }
@@ -74,14 +89,15 @@ template <class T> struct Update {
     template <class Rule>
     V<T> next(const Rule& rule, std::size_t at, V<T> p, V<T> sum, const Settings<T>& with) const {
         V<T> g = sum * inverse_weight;
-        if (penalized) g += with.l1 * sign<T>(p) + with.l2 * p;
+        if (penalized) g = with_penalties<T>(g, p, with.l1, with.l2);
         return rule(*this, at, p, g, with.rate);
     }
 };
 
 // The settings of a layer's weights (kind 0) or biases (kind 1).
-template <class T> inline Settings<T> settings(const Optimizer& o, const Objective& j, int layer, int kind) {
-    return {all<T>(T(o.rates[layer])), all<T>(T(j.l1[kind])), all<T>(T(j.l2[kind]))};
+template <class T>
+inline Settings<T> settings(const Update<T>& update, const Objective& j, int layer, int kind) {
+    return {all<T>(T(update.rates[layer])), all<T>(T(j.l1[kind])), all<T>(T(j.l2[kind]))};
 }
 
 }  // namespace deltarule::DELTARULE_ISA

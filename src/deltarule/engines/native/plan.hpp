@@ -76,9 +76,11 @@ inline std::vector<std::int64_t> batch_ends(const Plan& plan) {
     return ends;
 }
 
-// Divide the order of an epoch into steps, with the weight of each and its number t among those that count.
+// Divide the order of an epoch into steps, with the weight of each and its number t among those that count;
+// its rates are so many numbers behind those of the step before.
 template <class T>
-inline void divide(Epoch& epoch, const std::vector<std::int64_t>& ends, const T* w, double& t) {
+inline void divide(Epoch& epoch, const std::vector<std::int64_t>& ends, const T* w, double& t,
+                   const double* rates, std::ptrdiff_t stride) {
     epoch.steps.clear();
     std::int64_t begin = 0;
     for (const std::int64_t end : ends) {
@@ -88,8 +90,8 @@ inline void divide(Epoch& epoch, const std::vector<std::int64_t>& ends, const T*
             for (std::int64_t r = begin; r < end; ++r)
                 weight += double(w[epoch.order.empty() ? r : epoch.order[r]]);
         }
-        epoch.steps.push_back({begin, end, weight, weight > 0.0 ? ++t : 0.0});
-        begin = end;
+        epoch.steps.push_back({begin, end, weight, weight > 0.0 ? ++t : 0.0, rates});
+        begin = end, rates += stride;
     }
 }
 

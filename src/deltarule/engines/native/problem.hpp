@@ -34,7 +34,8 @@ enum class Loss {
     cross_entropy,
     poisson
 };
-enum class Method { sgd, momentum, nesterov, adam, adam_before_bias_correction };
+// How many vectors like theta each remembers: none, one, two; see Optimizer::slots.
+enum class Method { sgd, momentum, nesterov, rmsprop, adam, adam_before_bias_correction };
 
 struct Network {
     std::vector<int> widths;              // inputs, hidden ..., outputs
@@ -54,8 +55,7 @@ struct Objective {
 
 struct Optimizer {
     Method method;
-    std::vector<double> rates;  // one per layer
-    double momentum, beta_1, beta_2, epsilon;
+    double momentum, beta_1, beta_2, epsilon, weight_decay;
     int slots() const { return method == Method::sgd ? 0 : method >= Method::adam ? 2 : 1; }
 };
 
@@ -68,10 +68,11 @@ template <class T> struct Rows {
 };
 
 struct Step {
-    std::ptrdiff_t begin, end;
-    double weight;
-    double t;
-};  // rows order[begin:end]; t-th step taken; 0: skipped
+    std::ptrdiff_t begin, end;  // rows order[begin:end]
+    double weight;              // of these rows
+    double t;                   // it is the t-th step taken; 0: skipped
+    const double* rates;        // the learning rate of each layer
+};
 
 // One epoch: which rows each step uses. An empty order means rows begin ... end themselves.
 struct Epoch {

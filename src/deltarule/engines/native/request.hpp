@@ -12,7 +12,9 @@ template <class T> struct Run {
     Optimizer optimizer;
     Rows<T> rows;
     Plan plan;
-    bool has_own;  // whether the steps are the caller's own, those of one epoch
+    const double* rates;          // of the layers, for every step or, with a stride of 0, for all of them
+    std::ptrdiff_t rates_stride;  // from one step to the next
+    bool has_own;                 // whether the steps are the caller's own, those of one epoch
     std::vector<std::int64_t> own_order, own_ends;
     State<T> state;
     std::uint64_t first_epoch;

@@ -81,7 +81,8 @@ template <class T> class Epochs {
     const Epoch& next() {
         if (permuted) permutation(run.plan.n, run.plan.seed, number, epoch.order);
         ++number;
-        divide<T>(epoch, ends, run.rows.w, run.t);
+        divide<T>(epoch, ends, run.rows.w, run.t, rates, run.rates_stride);
+        rates += std::ptrdiff_t(ends.size()) * run.rates_stride;
         return epoch;
     }
 
@@ -90,6 +91,7 @@ template <class T> class Epochs {
     const std::vector<std::int64_t> ends;
     const bool permuted;
     std::uint64_t number = run.first_epoch;
+    const double* rates = run.rates;
     Permutation permutation;
     Epoch epoch;
 };

@@ -161,7 +161,7 @@ template <class T> class Wide {
     }
     void wait_with_first_layer(const Update<T>& update) {
         waiting.emplace(Waiting<T>{update,
-                                   settings<T>(optimizer, objective, 0, 0),
+                                   settings<T>(update, objective, 0, 0),
                                    forward.x[0],
                                    *delta[0],
                                    forward.W[0],
@@ -202,8 +202,8 @@ template <class T> class Wide {
         if (biases)
             for (int p = t.first; p < t.end; ++p) bias_sums(t.layer, p, n, first);
         if (!last) return;
-        const auto of_weights = settings<T>(optimizer, objective, t.layer, 0),
-                   of_biases = settings<T>(optimizer, objective, t.layer, 1);
+        const auto of_weights = settings<T>(update, objective, t.layer, 0),
+                   of_biases = settings<T>(update, objective, t.layer, 1);
         for (int p = t.first; p < t.end; ++p) {
             const std::size_t W = forward.W[t.layer].at(p, inputs[t.q].begin),
                               b = forward.b[t.layer] + units[p].begin,
