@@ -25,7 +25,7 @@ from deltarule.data.batches import MAX_SEED, BatchPlan, OwnBatches, Remainder
 from deltarule.engines.base import Engine, Job, TrainingState
 from deltarule.engines.selection import choose
 from deltarule.layer_arrays import LayerArrays
-from deltarule.storage import model_file
+from deltarule.storage import model_file, network_parts
 from deltarule.storage.fields import JSON
 from deltarule.storage.network_parts import NetworkParts, network_arrays, network_metadata, read_parts
 from deltarule.training.loop import Training
@@ -397,4 +397,4 @@ def load(path: Path) -> Network:
     Raises:
         ModelFileError: there is no such file, or it is not a valid model file.
     """
-    return Network.from_file(model_file.read(path))
+    return Network.from_file(network_parts.read_file(path))

@@ -14,6 +14,8 @@ from pathlib import Path
 from deltarule.errors import DeltaruleError, ModelFileError, message
 
 PathLike = str | os.PathLike[str]
+MAX_REASON = 200
+"""Characters of a reason in a message: a library may quote a stranger's file in it."""
 
 
 def write_bytes(path: PathLike, data: bytes, error: type[DeltaruleError] = ModelFileError) -> None:
@@ -54,7 +56,7 @@ def require_writable(path: PathLike, error: type[DeltaruleError] = ModelFileErro
 
 def require_path(path: object, error: type[DeltaruleError] = ModelFileError) -> None:
     """Refuse what is no path."""
-    if not isinstance(path, str | os.PathLike):
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
         raise error(message("A path must be text or a pathlib.Path", found=repr(path)))
 
 
@@ -64,9 +66,10 @@ def quoted(path: PathLike) -> str:
 
 
 def in_words(reason: Exception) -> str:
-    """Return what the operating system said, in lower case, without number and path."""
+    """Return what the operating system or a library said, as the rest of a sentence of bounded length."""
     text = (reason.strerror if isinstance(reason, OSError) else None) or str(reason) or type(reason).__name__
-    return text[:1].lower() + text[1:]
+    line = "".join(character if character.isprintable() else " " for character in text[:MAX_REASON])
+    return line[:1].lower() + line[1:] + ("..." if len(text) > MAX_REASON else "")
 
 
 def _problem(target: Path) -> str:
@@ -75,6 +78,8 @@ def _problem(target: Path) -> str:
         return f"there is no folder {quoted(target.parent)}"
     if target.is_dir():
         return "it is a folder"
+    if target.is_symlink():  # all others were followed
+        return "it is a symbolic link that leads back to itself"
     if target.exists() and not target.is_file():
         return "it is a device or a pipe, not a regular file"
     if target.exists() and not os.access(target, os.W_OK):
@@ -86,11 +91,11 @@ def _replace(target: Path, data: bytes) -> None:
     temporary = target.with_name(f".deltarule-{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))  # first: it may be for one reader only
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         os.replace(temporary, target)  # noqa: PTH105 (one name that a test can make fail)
     finally:
         with contextlib.suppress(OSError):

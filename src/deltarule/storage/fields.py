@@ -15,6 +15,9 @@ from deltarule.errors import ModelFileError, did_you_mean, message
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
+MAX_NAME = 60
+"""Characters of an entry's name in a message."""
+
 Value = TypeVar("Value")
 Check = Callable[[JSON, str], Value]
 """Takes a value and its place, returns it with its type, or raises."""
@@ -97,7 +100,8 @@ class Fields:
         return self._error(self._at(key), f"must {must}", self.values.get(key), hint)
 
     def _at(self, key: str) -> str:
-        return f"{self.place}.{key}" if self.place else key
+        name = key if key.isprintable() and len(key) <= MAX_NAME else reprlib.repr(key)
+        return f"{self.place}.{name}" if self.place else name
 
     def _get(self, key: str) -> JSON:
         if key not in self.values:
@@ -159,7 +163,7 @@ class Fields:
         return Fields(value, self.source, place)
 
     def _error(self, place: str, must: str, found: JSON, hint: str = "") -> ModelFileError:
-        return ModelFileError(message(f"`{place}` in {self.source} {must}", found=_short(found), hint=hint))
+        return ModelFileError(message(f"`{place}` in {self.source} {must}", found=short(found), hint=hint))
 
 
 def _as_float(value: JSON) -> float | None:
@@ -182,8 +186,8 @@ def _limits(minimum: float | None, maximum: float | None) -> str:
     return f" of at most {maximum}" if minimum is None else f" from {minimum} to {maximum}"
 
 
-def _short(value: JSON) -> str:
-    """Return the value as text of bounded length: it may be a stranger's megabyte."""
+def short(value: JSON) -> str:
+    """Return the value as one line of bounded length: it may be a stranger's megabyte."""
     try:
         return reprlib.repr(value)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
-from deltarule.storage.fields import JSON
-from deltarule.storage.model_file import ModelFile
+from deltarule.storage import model_file
+from deltarule.storage.atomic import PathLike
+from deltarule.storage.fields import JSON, Fields, short
+from deltarule.storage.model_file import Kind, ModelFile
 
 DTYPES = ("float32", "float64")
 MAX_WIDTH = 10_000_000
@@ -45,6 +48,15 @@ def network_metadata(parts: NetworkParts) -> dict[str, JSON]:
     }
 
 
+def read_file(path: PathLike) -> ModelFile:
+    """Return the file of a network, which has exactly the arrays of that network.
+
+    Raises:
+        ModelFileError: it cannot be read, its architecture is not valid, or the arrays are not those of it.
+    """
+    return model_file.read(path, lambda fields: _promised(fields.fields("network")))
+
+
 def read_parts(file: ModelFile) -> NetworkParts:
     """Return the network that a model file holds.
 
@@ -53,6 +65,20 @@ def read_parts(file: ModelFile) -> NetworkParts:
             fit the arrays.
     """
     fields = file.fields.fields("network")
+    arrays = [file.array(name, kind) for name, kind in _promised(fields)]
+    return NetworkParts(_architecture(fields), np.concatenate([array.ravel() for array in arrays]))
+
+
+def _promised(fields: Fields) -> Iterator[tuple[str, Kind]]:
+    """Yield name and kind of each array in the order of theta, one by one: widths may be a stranger's."""
+    architecture, dtype = _architecture(fields), np.dtype(fields.text("dtype", allowed=DTYPES))
+    for layer, (i, o) in enumerate(architecture.shapes(), start=1):
+        yield f"layer{layer}.weight", Kind(dtype, (i, o))
+        if architecture.bias:
+            yield f"layer{layer}.bias", Kind(dtype, (o,))
+
+
+def _architecture(fields: Fields) -> Architecture:
     widths = fields.integers("widths", minimum=1, maximum=MAX_WIDTH)
     if len(widths) < 2:
         raise fields.refuse("widths", "hold at least the number of inputs and of outputs")
@@ -60,17 +86,6 @@ def read_parts(file: ModelFile) -> NetworkParts:
     for name in names:
         if name not in ACTIVATIONS:
             hint = "Register your own activation first: dr.register(dr.Activation(...))."
-            raise fields.refuse("activations", f"be names of registered activations, not {name!r}", hint)
+            raise fields.refuse("activations", f"be names of registered activations, not {short(name)}", hint)
     activations = tuple(ACTIVATIONS[name] for name in names)
-    architecture = Architecture(tuple(widths), activations, fields.flag("bias"))
-    return NetworkParts(architecture, _theta(file, architecture, fields.text("dtype", allowed=DTYPES)))
-
-
-def _theta(file: ModelFile, architecture: Architecture, dtype: str) -> Array:
-    """Join the arrays of the file; each is checked before theta is allocated."""
-    dW: list[Array] = []
-    db: list[Array | None] = []
-    for layer, (i, o) in enumerate(architecture.shapes(), start=1):
-        dW.append(file.array(f"layer{layer}.weight", (i, o)))
-        db.append(file.array(f"layer{layer}.bias", (o,)) if architecture.bias else None)
-    return architecture.flatten(dW, db).astype(np.dtype(dtype))
+    return Architecture(tuple(widths), activations, fields.flag("bias"))

@@ -30,6 +30,7 @@ from deltarule.errors import InputError, message
 from deltarule.network import Dtype, Network
 from deltarule.storage import model_file
 from deltarule.storage.atomic import PathLike
+from deltarule.storage.network_parts import read_file
 from deltarule.table_model.fitted import KEY, Fitted, RowCounts, read
 from deltarule.table_model.preparation import Auto, Prepared, hidden_widths, optimizer_of, prepare
 from deltarule.table_model.scores import Scores, measure
@@ -300,7 +301,7 @@ class TableModel:
         Raises:
             ModelFileError: there is no such file, it is not a valid model file, or it holds a network only.
         """
-        network, fitted = read(model_file.read(path))
+        network, fitted = read(read_file(path))
         return cls(network, fitted)
 
     def __repr__(self) -> str:
