@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import deltarule as dr
+from deltarule.table_model import TableModel
 
 SIZES = [(400, 300, 1), (200, 600, 2)]
 """Two models of one or two megabytes: long enough to write for a signal to come in between."""
@@ -111,7 +112,7 @@ def memory(folder: Path, megabytes: str) -> dict[str, Any]:
     in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
     limit = in_use + int(megabytes) * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    return {path.name: error_of(partial(dr.load, path)) for path in sorted(folder.iterdir())}
+    return {path.name: error_of(partial(TableModel.load, path)) for path in sorted(folder.iterdir())}
 
 
 def error_of(task: Callable[[], object]) -> str:

@@ -18,7 +18,7 @@ import pytest
 import deltarule as dr
 from deltarule.errors import ModelFileError
 from deltarule.storage import atomic, model_file
-from tests.storage.support import content_of
+from tests.storage.support import DATA, changed, content_of, with_value
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither fork nor SIGKILL")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space of a process")
@@ -148,6 +148,14 @@ GREEDY = {
 }
 
 
+def many_names(path: Path) -> None:
+    """Write a table model of 100,000 inputs, each with the million characters of its column in its name."""
+    file = model_file.read(DATA / "format1_classification.safetensors")
+    column = {"name": "x" * 10**6, "kind": "text", "treatment": "categorical", "n_missing": 0}
+    columns = [{**column, "levels": [f"{level:x}" for level in range(100_000)]}]
+    changed(path, file.arrays, with_value(file.metadata, ("table_model", "inputs", "columns"), columns))
+
+
 @linux
 def test_no_small_file_takes_100_megabytes(tmp_path: Path) -> None:
     for name, content in GREEDY.items():
@@ -155,10 +163,12 @@ def test_no_small_file_takes_100_megabytes(tmp_path: Path) -> None:
     for name, shape in {"large, wrong shape": [2**30], "large, other arrays": [3, 4]}.items():
         (tmp_path / name).write_bytes(claiming(shape, 2**33))
         os.truncate(tmp_path / name, 2**33)  # eight gigabytes of nothing, which take no room on a disk
+    many_names(tmp_path / "names")
     said = abuse("memory", tmp_path, 100)
-    assert said.pop("small") == ""
-    assert sorted(said) == sorted([*GREEDY, "large, wrong shape", "large, other arrays"])
-    assert all("format1" not in words and words for words in said.values())
+    assert "a network only, 3-2-1" in said.pop("small")
+    assert sorted(said) == sorted([*GREEDY, "large, wrong shape", "large, other arrays", "names"])
+    assert all(said.values())
+    assert "characters in all" in said["names"]
     assert not [words for words in said.values() if "memory" in words.split("'")[-1]]
 
 

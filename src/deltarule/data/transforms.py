@@ -28,6 +28,9 @@ from deltarule.data.understanding import MAX_LEVELS, As, understand
 from deltarule.errors import DeltaruleWarning, TableError, UnseenCategoryWarning, did_you_mean, message, warn
 from deltarule.storage.fields import JSON, Fields
 
+MAX_CHARACTERS = 10_000_000
+"""Of the names of all one-hot inputs in a file: each repeats its column's, so they can take gigabytes."""
+
 
 @dataclass(frozen=True)
 class TableTransform:
@@ -140,6 +143,10 @@ class TableTransform:
         columns = tuple(map(treatment_from, fields.each("columns")))
         if len({treatment.name for treatment in columns}) < len(columns):
             raise fields.refuse("columns", "have different names")
+        one_hot = [treatment for treatment in columns if isinstance(treatment, CategoricalColumn)]
+        if sum(len(treatment.name) * len(treatment.levels) for treatment in one_hot) > MAX_CHARACTERS:
+            rule = f"name their inputs with at most {MAX_CHARACTERS:,} characters in all"
+            raise fields.refuse("columns", rule, "Use a shorter name for the column.")
         return cls(columns)
 
     def _used(self) -> list[NumericColumn | CategoricalColumn]:

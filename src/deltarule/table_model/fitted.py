@@ -13,6 +13,7 @@ from deltarule.data.targets import TargetTransform
 from deltarule.data.transforms import TableTransform
 from deltarule.errors import ModelFileError, message
 from deltarule.network import Network
+from deltarule.storage.atomic import MAX_REASON
 from deltarule.storage.fields import JSON, Fields
 from deltarule.storage.model_file import ModelFile
 from deltarule.table_model.scores import Scores
@@ -67,7 +68,7 @@ def read(file: ModelFile) -> tuple[Network, Fitted]:
     network = Network.from_file(file)
     if not file.fields.has(KEY):
         asked = f"{file.path!r} must hold a model of a table"
-        found = f"a network only, {'-'.join(map(str, network.architecture.widths))}"
+        found = f"a network only, {'-'.join(map(str, network.architecture.widths))[:MAX_REASON]}"
         raise ModelFileError(message(asked, found=found, hint="Read it with dr.load."))
     fields = file.fields.fields(KEY)
     target = TargetTransform.from_dict(fields.fields("target"))
