@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import stat
 import struct
 import zipfile
 from pathlib import Path
@@ -404,23 +403,3 @@ def test_a_folder_that_cannot_be_synchronized_is_no_failure(
     model_file.write(path, {}, {})
     monkeypatch.undo()
     assert model_file.read(path).arrays == {}
-
-
-def test_links_are_followed_and_permissions_kept(path: Path, saved: bytes, tmp_path: Path) -> None:
-    path.chmod(0o640)
-    link = tmp_path / "latest"
-    link.symlink_to(path)
-    model_file.write(link, {"a": np.ones(1)}, {})
-    assert link.is_symlink()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert list(model_file.read(path).arrays) == ["a"]
-
-
-def test_a_device_is_not_replaced(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    atomic.os.mkfifo(pipe)
-    with pytest.raises(ModelFileError, match="device or a pipe"):
-        model_file.write(pipe, {}, {})
-    with pytest.raises(ModelFileError, match="device or a pipe"):
-        model_file.read(pipe)
-    assert stat.S_ISFIFO(pipe.stat().st_mode)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import deltarule as dr
@@ -95,6 +96,29 @@ def test_links_stay_links(tmp_path: Path) -> None:
     assert all((tmp_path / name).is_symlink() for name in ("circle", "new", "folder"))
     assert dr.load(tmp_path / "not_yet").theta.tolist() == network.theta.tolist()
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_links_are_followed_and_permissions_kept(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    model_file.write(path, {}, {})
+    path.chmod(0o640)
+    link = tmp_path / "latest"
+    link.symlink_to(path)
+    model_file.write(link, {"a": np.ones(1)}, {})
+    assert link.is_symlink()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(model_file.read(path).arrays) == ["a"]
+
+
+@unix
+def test_a_device_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ModelFileError, match="device or a pipe"):
+        model_file.write(pipe, {}, {})
+    with pytest.raises(ModelFileError, match="device or a pipe"):
+        model_file.read(pipe)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 def test_a_path_in_bytes_is_refused(tmp_path: Path) -> None:

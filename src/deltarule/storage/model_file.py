@@ -125,11 +125,11 @@ def read(path: PathLike, promise: Promise | None = None) -> ModelFile:
     except FileNotFoundError as reason:
         raise _unreadable(path, "there is no such file", "Check the path.") from reason
     except MemoryError as reason:
-        raise _unreadable(path, "it does not fit into memory") from reason
+        raise _unreadable(path, "it does not fit into memory", "Free some memory.") from reason
+    except ModelFileError:
+        raise
     except (OSError, ValueError) as reason:  # ValueError: a zero byte in the path
-        raise (
-            reason if isinstance(reason, ModelFileError) else _unreadable(path, in_words(reason))
-        ) from reason
+        raise _unreadable(path, in_words(reason)) from reason
     except safetensors.SafetensorError as reason:
         raise _unreadable(path, f"its content is damaged ({in_words(reason)})", OTHER_COPY) from reason
     _check_sum(path, arrays, metadata)
