@@ -77,7 +77,8 @@ if TYPE_CHECKING:
     from deltarule.explain.verdicts import Check as Check, Slip as Slip, Verdict as Verdict
     from deltarule.explain.working import Working as Working, show_step as show_step
     from deltarule.inputs import one_hot as one_hot
-    from deltarule.network import Network as Network, load as load
+    from deltarule.loading import load as load
+    from deltarule.network import Network as Network
     from deltarule.registration import register as register
     from deltarule.table_model import TableModel as TableModel
     from deltarule.training.loop import Training as Training
@@ -148,7 +149,8 @@ _HOME = {
     "deltarule.explain.findings": ("Diagnosis", "Finding", "Stability"),
     "deltarule.explain.session": ("Session", "step_through"),
     "deltarule.inputs": ("one_hot",),
-    "deltarule.network": ("Network", "load"),
+    "deltarule.loading": ("load",),
+    "deltarule.network": ("Network",),
     "deltarule.registration": ("register",),
     "deltarule.table_model": ("TableModel",),
     "deltarule.training.loop": ("Training",),

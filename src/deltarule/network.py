@@ -25,7 +25,7 @@ from deltarule.data.batches import MAX_SEED, BatchPlan, OwnBatches, Remainder
 from deltarule.engines.base import Engine, Job, TrainingState
 from deltarule.engines.selection import choose
 from deltarule.layer_arrays import LayerArrays
-from deltarule.storage import model_file, network_parts
+from deltarule.storage import model_file
 from deltarule.storage.fields import JSON
 from deltarule.storage.network_parts import NetworkParts, network_arrays, network_metadata, read_parts
 from deltarule.training.loop import Training
@@ -221,6 +221,8 @@ class Network:
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
+        clip_norm: float | None = None,
+        label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
         validation: preparation.Validation | None = None,
         metrics: Sequence[str | Metric] = (),
@@ -249,6 +251,8 @@ class Network:
             sample_weight: wᵢ ≥ 0, (n,).
             offset: added to z of the output layer, (n, k) or (n,).
             penalty: one or several, added to J once per step.
+            clip_norm: a longer gradient is shortened to this length, ‖∂J/∂θ‖, before the optimizer sees it.
+            label_smoothing: ε; training targets of K classes become (1 - ε) y + ε / K, in cross-entropies.
             reduction: whether a step divides by the weight of its rows ("mean") or not ("sum").
             validation: (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset), or the fraction of
                 the rows to set aside, chosen by ``seed``.
@@ -292,6 +296,8 @@ class Network:
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
+        clip_norm: float | None = None,
+        label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
         validation: preparation.Validation | None = None,
         metrics: Sequence[str | Metric] = (),
@@ -323,6 +329,7 @@ class Network:
         if batches is not None:
             preparation.require_arrays(validation)
         rows, held_out = preparation.divide(objective, rows, validation, seed)
+        rows = preparation.smoothed(objective, rows, label_smoothing)
         settings = Settings(
             epochs=epochs,
             validation=held_out,
@@ -337,7 +344,8 @@ class Network:
         own = inputs.batches_of(batches, len(rows.X))
         plan = BatchPlan(len(rows.X), batch_size, require_flag("shuffle", shuffle), remainder, seed, own)
         optimizer_ = inputs.optimizer_for(optimizer, self._architecture.n_layers)
-        job = Job(objective, optimizer_, rows, plan, require_flag("record_steps", record_steps), epochs)
+        record, clip = require_flag("record_steps", record_steps), preparation.clip_norm_of(clip_norm)
+        job = Job(objective, optimizer_, rows, plan, record, epochs, clip)
         return self._start(job, engine, settings)
 
     def _start(self, job: Job, engine: str | Engine, settings: Settings) -> Training:
@@ -387,14 +395,3 @@ class Network:
         widths = "-".join(map(str, self._architecture.widths))
         names = ", ".join(activation.name for activation in self._architecture.activations)
         return f"<Network {widths} ({names}), {self._theta.size} parameters, {self.dtype}>"
-
-
-def load(path: Path) -> Network:
-    """Return the network in a model file; of a table model, the network without its table.
-
-    Nothing in the file is executed.
-
-    Raises:
-        ModelFileError: there is no such file, or it is not a valid model file.
-    """
-    return Network.from_file(network_parts.read_file(path))

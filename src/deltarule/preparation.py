@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from deltarule import inputs
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.architecture import Architecture
-from deltarule.core.arrays import OPEN_UNIT, Array, require_choice, require_number
+from deltarule.core.arrays import DECAY, OPEN_UNIT, POSITIVE, Array, require_choice, require_number
 from deltarule.core.initializers import symmetric_units
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Reduction, Rows
@@ -77,6 +77,34 @@ def divide(
         return kept, held_out
     X, y, sample_weight, offset = _validation_arrays(validation)
     return rows, rows_for(objective, rows.X.dtype, X, y, sample_weight, offset, "validation ")
+
+
+def smoothed(objective: Objective, rows: Rows, label_smoothing: float) -> Rows:
+    """Return the rows with targets (1 - ε) y + ε / K, K being 2 where each output is a class of its own.
+
+    Source: Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
+
+    Raises:
+        InputError: ε is not in [0, 1), or the targets of this loss are no classes.
+    """
+    epsilon = require_number("label_smoothing", label_smoothing, DECAY)
+    if epsilon == 0.0:
+        return rows
+    loss = objective.loss.name
+    classes = {"cross_entropy": rows.y.shape[1], "binary_cross_entropy": 2}.get(loss)
+    if classes is None:
+        asked = "`label_smoothing` needs the loss cross_entropy or binary_cross_entropy"
+        raise InputError(message(asked, found=loss, hint="Leave it out."))
+    return rows._replace(y=(1.0 - epsilon) * rows.y + epsilon / classes)
+
+
+def clip_norm_of(clip_norm: float | None) -> float | None:
+    """Return the longest gradient that is allowed, or None.
+
+    Raises:
+        InputError: it is not positive.
+    """
+    return None if clip_norm is None else require_number("clip_norm", clip_norm, POSITIVE)
 
 
 def require_arrays(validation: Validation | None) -> None:

@@ -333,6 +333,23 @@ def test_a_rate_for_each_step(rate: Any, inner: Any, plan: str) -> None:
     assert apart.theta.tobytes() == together.theta.tobytes()
 
 
+@pytest.mark.parametrize("optimizer", [SGD(0.1), Adam(0.01)], ids=repr)
+@pytest.mark.parametrize("inner", [(3, 4), (40, 5)], ids=["narrow", "wide"])
+@pytest.mark.parametrize("plan", PLANS_OF_20_ROWS)
+@each_instruction_set
+def test_gradients_that_are_clipped(instruction_set: str, plan: str, inner: Any, optimizer: Any) -> None:
+    """Some steps are, others are not."""
+    activations = [ACTIVATIONS[name] for name in ("tanh", "sigmoid", "identity")]
+    at = case(LOSSES["huber"], activations, (3, *inner, 2), 20, weighted=True, penalties=(L1(1e-3), L2(0.1)))
+    clip = 0.9 * float(np.linalg.norm(at.gradient()))
+    job = replace(at.job(optimizer, BatchPlan(20, **PLANS_OF_20_ROWS[plan])), clip_norm=clip)
+    expected = run(REFERENCE, job, at.theta, epochs=5).state.theta
+    found = run(NativeEngine(instruction_set), job, at.theta, epochs=5).state.theta
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+    free = run(REFERENCE, replace(job, clip_norm=None), at.theta, epochs=5).state.theta
+    assert np.abs(free - expected).max() > 1e-9
+
+
 ONE_BY_ONE: tuple[Optimizer, ...] = (
     SGD(0.05),
     SGD(0.02, momentum=0.9),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,16 @@ def test_any_number_of_threads(instruction_set: str, dtype: Any, plan: str, shap
         for _ in range(2):
             assert run(NativeEngine(instruction_set, threads), job, at.theta, 2).bits() == alone
     assert run(NativeEngine(instruction_set), job, at.theta, 2).bits() == alone
+
+
+@each_shape
+@each_plan
+def test_any_number_of_threads_clips_alike(plan: str, shape: str) -> None:
+    at = problem(shape)
+    job = replace(job_of(at, plan), clip_norm=0.05)
+    alone = run(NativeEngine(threads=1), job, at.theta, 2).bits()
+    for threads in THREADS:
+        assert run(NativeEngine(threads=threads), job, at.theta, 2).bits() == alone
 
 
 @each_instruction_set

@@ -248,6 +248,18 @@ def _adam_step(adam: Adam | AdamW, gradient: Array, state: State, rate: Rate) ->
     return step, {"m": m, "v": v, "t": np.array([t])}
 
 
+def clipped(gradient: Array, norm: float | None) -> Array:
+    """Return the gradient, g, or where it is longer than `norm`, g · norm / ‖g‖ (Pascanu et al., 2013).
+
+    >>> clipped(np.array([3.0, 4.0]), 1.0), clipped(np.array([3.0, 4.0]), 10.0)
+    (array([0.6, 0.8]), array([3., 4.]))
+    """
+    if norm is None:
+        return gradient
+    length = float(np.sqrt(np.sum(np.square(gradient, dtype=np.float64))))
+    return gradient * (norm / length) if length > norm else gradient
+
+
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
 """The optimizers that are known, by name."""
 OPTIMIZERS.register(SGD())

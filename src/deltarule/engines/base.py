@@ -16,7 +16,7 @@ from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
 from deltarule.core.learning_rates import Patience, Progress, Schedule, entries_of, rates_of
 from deltarule.core.objective import Objective, Rows, Sums
-from deltarule.core.optimizers import Optimizer, Rate, State
+from deltarule.core.optimizers import Optimizer, Rate, State, clipped
 from deltarule.data.batches import BatchPlan
 
 
@@ -24,7 +24,8 @@ from deltarule.data.batches import BatchPlan
 class Job:
     """What to do in an epoch: the objective, its optimizer, the rows and how they are divided into steps.
 
-    Schedules want to know how many epochs are planned.
+    Schedules want to know how many epochs are planned. No gradient that the optimizer sees is longer than
+    clip_norm.
     """
 
     objective: Objective
@@ -33,6 +34,7 @@ class Job:
     plan: BatchPlan
     record_steps: bool = False
     epochs: int = 1
+    clip_norm: float | None = None
 
     @cached_property
     def learning_rates(self) -> tuple[float | Schedule, ...]:
@@ -149,7 +151,7 @@ def apply(job: Job, state: TrainingState, sums: Sums, rates: Array) -> None:
     """Take one step with what its rows (from one process or many) have summed; nothing moves if Σ wᵢ = 0."""
     if sums.weight == 0.0:
         return
-    gradient = job.objective.gradient(state.theta, sums)
+    gradient = clipped(job.objective.gradient(state.theta, sums), job.clip_norm)
     theta, state.optimizer = job.optimizer.update(state.theta, gradient, state.optimizer, job.spread(rates))
     state.theta[:] = theta
     state.step += 1

@@ -27,6 +27,7 @@ def settings_record(job: Job, settings: Settings) -> dict[str, Any]:
         "shuffle": plan.shuffle,
         "remainder": plan.remainder,
         "own_batches": plan.own is not None,
+        "clip_norm": job.clip_norm,
         "seed": plan.seed,
         "epochs": int(settings.epochs),
     }

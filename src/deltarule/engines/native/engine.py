@@ -147,6 +147,7 @@ class NativeEngine:
             "l1": _strengths(objective, L1),
             "l2": _strengths(objective, L2),
             **_method(job.optimizer),
+            "clip_norm": job.clip_norm or 0.0,
             "n": plan.n,
             "batch_size": plan.n if plan.batch_size is None else min(plan.batch_size, plan.n),
             "shuffle": plan.shuffle,

@@ -65,7 +65,8 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
                      {l1.at(0), l1.at(1)},
                      {l2.at(0), l2.at(1)}};
     run.optimizer = {Method(integer(spec, "method")), number(spec, "momentum"), number(spec, "beta_1"),
-                     number(spec, "beta_2"),          number(spec, "epsilon"),  number(spec, "weight_decay")};
+                     number(spec, "beta_2"),          number(spec, "epsilon"),  number(spec, "weight_decay"),
+                     number(spec, "clip_norm")};
     run.rates = rates.data();
     run.rates_stride = rates.shape(0) == 1 ? 0 : std::ptrdiff_t(rates.shape(1));
     run.rows = {std::ptrdiff_t(X.shape(0)), X.data(), y.data(), w ? w->data() : nullptr,

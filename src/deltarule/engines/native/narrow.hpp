@@ -293,15 +293,19 @@ template <class T, int G> class Narrow {
 
     template <class Sum> void update(const Step& step, const Sum* gradient) {
         set_rates(step.rates);
+        const auto with = [&](std::size_t p) {
+            const auto at = [&](int s) { return load<T>(theta + (3 + s) * padded + p); };
+            return Settings<T>{at(0), at(1), at(2)};
+        };
+        Update<T> update(optimizer, objective, step);
+        if (optimizer.clips())
+            update.clip(update.squares(theta, gradient, padded, with), optimizer.clip_norm);
         const auto next = [&] {
             V<T> g;
             for (int j = 0; j < lanes<T>; ++j) g[j] = T(*gradient++);
             return g;
         };
-        Update<T>(optimizer, objective, step)(theta, slot(0), slot(1), padded, next, [&](std::size_t p) {
-            const auto at = [&](int s) { return load<T>(theta + (3 + s) * padded + p); };
-            return Settings<T>{at(0), at(1), at(2)};
-        });
+        update(theta, slot(0), slot(1), padded, next, with);
     }
 
     const Network& net;

@@ -19,10 +19,11 @@ template <class T> inline V<T> with_penalties(V<T> g, V<T> p, V<T> l1, V<T> l2) 
 // Everything else an update needs beside the parameters themselves; made once per step.
 template <class T> struct Update {
     Method method;
-    bool penalized;
+    bool penalized, clipped = false;
     T momentum, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, epsilon, weight_decay;
     T rate_factor = 1, v_factor = 1;  // Adam's bias correction: of the rate and, before its root, of v
     T inverse_weight;                 // of a step's rows
+    T shrink = 1;                     // of a gradient that is clipped
     const double* rates;              // of the layers
 
     Update(const Optimizer& o, const Objective& j, const Step& step)
@@ -88,9 +89,32 @@ template <class T> struct Update {
     // What the parameters p become by a rule, `at` of their memory; `sum` is their gradient over rows.
     template <class Rule>
     V<T> next(const Rule& rule, std::size_t at, V<T> p, V<T> sum, const Settings<T>& with) const {
-        V<T> g = sum * inverse_weight;
-        if (penalized) g = with_penalties<T>(g, p, with.l1, with.l2);
+        V<T> g = gradient(p, sum, with);
+        if (clipped) g *= shrink;
         return rule(*this, at, p, g, with.rate);
+    }
+    V<T> gradient(V<T> p, V<T> sum, const Settings<T>& with) const {
+        const V<T> g = sum * inverse_weight;
+        return penalized ? with_penalties<T>(g, p, with.l1, with.l2) : g;
+    }
+
+    // The sum of the squares of a gradient whose sums over rows begin at `sum`, of the parameters from p on.
+    template <class S, class F>
+    double squares(const T* p, const S* sum, std::size_t count, F settings) const {
+        double total = 0;
+        for (std::size_t at = 0; at < count; at += lanes<T>) {
+            V<T> s;
+            for (int j = 0; j < lanes<T>; ++j) s[j] = T(sum[at + j]);
+            const V<T> g = gradient(load<T>(p + at), s, settings(at));
+            for (int j = 0; j < lanes<T>; ++j) total += double(g[j]) * double(g[j]);
+        }
+        return total;
+    }
+    // Clip a gradient with this sum of squares.
+    void clip(double squares, double norm) {
+        const double length = std::sqrt(squares);
+        clipped = length > norm;
+        shrink = clipped ? T(norm / length) : T(1);
     }
 };
 

@@ -56,6 +56,8 @@ struct Objective {
 struct Optimizer {
     Method method;
     double momentum, beta_1, beta_2, epsilon, weight_decay;
+    double clip_norm;  // the longest gradient that it sees; 0: any
+    bool clips() const { return clip_norm > 0; }
     int slots() const { return method == Method::sgd ? 0 : method >= Method::adam ? 2 : 1; }
 };
 

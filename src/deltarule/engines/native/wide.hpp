@@ -23,7 +23,7 @@ template <class T> class Wide {
           rows(rows),
           span_rows(rows_of_a_span(net, largest_step, team.size())),
           forward(net, rows, span_rows),
-          one_by_one(largest_step == 1),
+          one_by_one(largest_step == 1 && !optimizer.clips()),
           team(team) {
         std::size_t transposed = 0;
         for (int l = 0; l < net.layers(); ++l) {
@@ -56,7 +56,7 @@ template <class T> class Wide {
     std::optional<double> step(const Epoch& epoch, const Step& step, int thread, Stopped stopped) {
         double loss = 0.0;
         Prefetch ahead;
-        const Update<T> update(optimizer, objective, step);
+        Update<T> update(optimizer, objective, step);
         for (std::ptrdiff_t begin = step.begin; begin < step.end; begin += span_rows) {
             const std::ptrdiff_t n = std::min(span_rows, step.end - begin);
             for (std::ptrdiff_t c = chunk_rows * chunks.take(), next; c < n; c = next) {
@@ -72,8 +72,30 @@ template <class T> class Wide {
                 stopping = stopped(n);
             }
             const bool first = begin == step.begin, last = begin + n == step.end;
-            for (int t; (t = tile_dealer.take()) < int(tiles.size());)
-                if (step.t > 0) tile(tiles[t], n, first, last, update);
+            const auto each_tile = [&](auto work) {
+                for (int t; (t = tile_dealer.take()) < int(tiles.size());)
+                    if (step.t > 0) work(tiles[t]);
+            };
+            if (!optimizer.clips())
+                each_tile([&](Tile& t) {
+                    sum(t, n, first, last);
+                    if (last) apply(t, n, first, update);
+                });
+            else {
+                each_tile([&](Tile& t) {
+                    sum(t, n, first, last);
+                    if (last) t.squares = squares(t, update);
+                });
+                team.wait(thread);
+                if (last) {
+                    double total = 0;
+                    for (const Tile& t : tiles) total += t.squares;
+                    update.clip(total, optimizer.clip_norm);
+                    if (thread == 0) tile_dealer.reset();
+                    team.wait(thread);
+                    each_tile([&](Tile& t) { apply(t, n, first, update); });
+                }
+            }
             if (thread == 0 && one_by_one && step.t > 0) wait_with_first_layer(update);
             team.wait(thread);
             if (thread == 0) tile_dealer.reset();
@@ -89,9 +111,10 @@ template <class T> class Wide {
     }
 
   private:
-    struct Tile {
+    struct Tile {  // the weights from input panel q to unit panels first ... end
         int layer, q, first, end;
-    };  // the weights from input panel q to unit panels first ... end
+        double squares = 0;  // of its gradient, where that is clipped
+    };
 
     // The rows of a large step are taken span by span, so that memory stays bounded.
     static std::ptrdiff_t rows_of_a_span(const Network& net, std::ptrdiff_t largest_step, int threads) {
@@ -192,28 +215,53 @@ template <class T> class Wide {
         }
     }
 
-    // One panel of inputs, all panels of units that belong to the tile: sums over n rows of the step, and
-    // after the last of them the update.
-    void tile(const Tile& t, std::ptrdiff_t n, bool first, bool last, const Update<T>& update) {
-        const Panels<T>&inputs = forward.panels[t.layer], &units = forward.panels[t.layer + 1];
-        const bool alone = first && last && n == 1, biases = t.q == 0 && net.bias,
-                   waits = t.layer == 0 && one_by_one;
-        if (!alone) sum_over_rows(t, n, first);
-        if (biases)
+    // Whether the n rows are all that there is in the step: a single row, whose gradient need not be summed.
+    bool is_alone(std::ptrdiff_t n, bool first, bool last) const {
+        return first && last && n == 1 && !optimizer.clips();
+    }
+    bool has_biases(const Tile& t) const { return t.q == 0 && net.bias; }
+
+    // The gradient of a tile and, with the first panel of inputs, of the biases: sums over n rows of the
+    // step.
+    void sum(const Tile& t, std::ptrdiff_t n, bool first, bool last) {
+        if (!is_alone(n, first, last)) sum_over_rows(t, n, first);
+        if (has_biases(t))
             for (int p = t.first; p < t.end; ++p) bias_sums(t.layer, p, n, first);
-        if (!last) return;
+    }
+
+    // Call f for the parts of a tile, panel by panel of its units, and for its biases: where they begin, how
+    // many they are, their settings, and the panel, or -1.
+    template <class F> void each_part(const Tile& t, const Update<T>& update, F f) {
+        const Panels<T>&inputs = forward.panels[t.layer], &units = forward.panels[t.layer + 1];
         const auto of_weights = settings<T>(update, objective, t.layer, 0),
                    of_biases = settings<T>(update, objective, t.layer, 1);
         for (int p = t.first; p < t.end; ++p) {
-            const std::size_t W = forward.W[t.layer].at(p, inputs[t.q].begin),
-                              b = forward.b[t.layer] + units[p].begin,
-                              count = std::size_t(inputs.used(t.q)) * units[p].columns;
-            if (!waits)
-                alone ? apply(update, W, count, of_weights, outer_product(t, p))
-                      : apply(update, W, count, of_weights, summed(W));
-            follow(t.layer, p, t.q);
-            if (biases) apply(update, b, units[p].columns, of_biases, summed(b));
+            f(forward.W[t.layer].at(p, inputs[t.q].begin), std::size_t(inputs.used(t.q)) * units[p].columns,
+              of_weights, p);
+            if (has_biases(t))
+                f(forward.b[t.layer] + units[p].begin, std::size_t(units[p].columns), of_biases, -1);
         }
+    }
+
+    double squares(const Tile& t, const Update<T>& update) {
+        double total = 0;
+        each_part(t, update, [&](std::size_t begin, std::size_t count, const Settings<T>& with, int) {
+            total += update.squares(forward.memory.data() + begin, gradient.data() + begin, count,
+                                    [&](std::size_t) -> const Settings<T>& { return with; });
+        });
+        return total;
+    }
+
+    // Update the parameters of a tile, after the last rows of the step.
+    void apply(const Tile& t, std::ptrdiff_t n, bool first, const Update<T>& update) {
+        const bool alone = is_alone(n, first, true), waits = t.layer == 0 && one_by_one;
+        each_part(t, update, [&](std::size_t begin, std::size_t count, const Settings<T>& with, int p) {
+            if (p < 0) return apply(update, begin, count, with, summed(begin));
+            if (!waits)
+                alone ? apply(update, begin, count, with, outer_product(t, p))
+                      : apply(update, begin, count, with, summed(begin));
+            follow(t.layer, p, t.q);
+        });
     }
 
     // A tile of dW, portion by portion.
