@@ -313,18 +313,36 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
     # optimizer, penalty
     (
         lambda: train(optimizer="adma"),
-        "`optimizer` must be one of sgd, adam*; got 'adma'. Did you mean 'adam'?",
+        "`optimizer` must be one of sgd, rmsprop, adam*; got 'adma'. Did you mean 'adam'?",
     ),
-    (lambda: train(optimizer=0.1), "`optimizer` must be a name or a record; got 0.1. Allowed: sgd, adam*"),
+    (
+        lambda: train(optimizer=0.1),
+        "`optimizer` must be a name or a record; got 0.1. Allowed: sgd, rmsprop, adam, adamw*",
+    ),
     (
         lambda: train(optimizer=dr.SGD),
-        "`optimizer` must be a name or a record; got *Allowed: sgd, adam*Try SGD(...).",
+        "`optimizer` must be a name or a record; got *Allowed: sgd, rmsprop, adam, adamw*Try SGD(...).",
     ),
     (
         lambda: train(optimizer=dr.SGD([0.1] * 3)),
-        "`learning_rate` must be one number or one per layer, 2; got (0.1, 0.1, 0.1).",
+        "`learning_rate` must be one number or schedule, or one per layer, 2; got (0.1, 0.1, 0.1).",
     ),
     (lambda: train(y=["1", "two", *["3"] * 8]), "`y` must hold numbers; got 'two' in row 1. For tables *"),
+    (lambda: train(clip_norm=0), "`clip_norm` must lie in (0, inf); got 0."),
+    (
+        lambda: train(label_smoothing=0.1),
+        "`label_smoothing` needs the loss cross_entropy or binary_cross_entropy; "
+        "got mean_squared_error. Leave it out.",
+    ),
+    (lambda: dr.StepDecay(0.1, every=0), "`every` must be at least 1; got 0."),
+    (
+        lambda: dr.CosineDecay(0.1, epochs="all"),
+        "`epochs` of a schedule must be a positive number or 'auto'; got 'all'. Try 'auto'.",
+    ),
+    (
+        lambda: dr.step_through(net(), X, Y, optimizer=dr.SGD(dr.ReduceOnPlateau())),
+        "a session cannot follow a learning rate that watches the loss; got *Try `train`, whose history *",
+    ),
     (lambda: dr.SGD(-1), "`learning_rate` must lie in [0, inf); got *-1*"),
     (lambda: dr.SGD("fast"), "`learning_rate` must be a finite number; got *'fast'*"),
     (lambda: dr.SGD(NAN), "`learning_rate` must be a finite number; got *nan*"),
@@ -341,7 +359,7 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: dr.register(3),
         "`record` must be a record of a known kind; got 3. "
-        "Allowed: activation, loss, metric, optimizer, initializer, penalty.",
+        "Allowed: activation, loss, metric, optimizer, schedule, initializer, penalty.",
     ),
     (
         lambda: dr.register(dr.SGD),
