@@ -41,6 +41,7 @@ def test_latex_of_every_document_compiles(conventions: str, detail: Any, tmp_pat
 def test_a_long_derivation_goes_on_on_the_next_page(tmp_path: Path) -> None:
     net, (X, y) = dr.Network([3, 2, 1], ["sigmoid", "exponential"], seed=0), dr.datasets.net321(n=14)
     assert_compiles(dr.show_step(net, X, y, detail="scalar"), tmp_path)
+    assert r"Overfull \hbox" not in (tmp_path / "step.log").read_text(encoding="latin-1")  # nor at the right
 
 
 def test_every_greek_letter_compiles(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def of_text(page: str, is_summary: bool) -> list[list[Any]]:
 def of_latex(page: str, is_summary: bool) -> list[list[Any]]:
     found: list[list[Any]] = []
     for block in re.findall(ALIGNED, page, re.DOTALL):
-        *rows, last = block.split(" \\\\\n")
+        *rows, last = block.replace(" \\\\\n&\\quad ", " ").split(" \\\\\n")  # long ones on one line again
         if is_summary:
             found.append([summary_numbers(last.removeprefix(r"&\quad\text{").removesuffix("}"))])
             continue

@@ -261,6 +261,7 @@ class Letters:
             "target minus prediction" if negative else "prediction minus target",
             "falls" if negative else "changes",
             "minus the gradient" if negative else "the gradient",
+            "row" if chosen.samples == "rows" else "sample",
         )
 
 

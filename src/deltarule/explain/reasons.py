@@ -16,6 +16,7 @@ class Wording:
     difference: str = "prediction minus target"
     changes: str = "changes"
     gradient: str = "the gradient"
+    row: str = "row"
 
 
 OURS = Wording()

@@ -16,6 +16,7 @@ from deltarule.explain.conventions import Conventions
 from deltarule.explain.expressions import Expression, Symbol, Values, is_opaque
 from deltarule.explain.latex import LatexWriter, letter_of
 from deltarule.explain.line import Line
+from deltarule.explain.line_breaks import broken
 from deltarule.explain.mathml import MathWriter
 from deltarule.explain.notes import Note
 from deltarule.explain.text import TextWriter
@@ -218,8 +219,10 @@ def _aligned(working: Shown, line: Line) -> str:
 
 
 def _broken(equations: str) -> str:
-    """The same equations, which may go on on the next page; in ``aligned`` they run off this one."""
-    return equations.replace("{aligned}", "{align*}")
+    """The same equations, which may go on on the next line and page; in ``aligned`` they run off this one."""
+    begin, *rows, end = equations.replace("{aligned}", "{align*}").split("\n")
+    lines = broken([row.removesuffix(r" \\") for row in rows])
+    return "\n".join([begin, " \\\\\n".join(lines), end])
 
 
 def _plain(words: str) -> str:

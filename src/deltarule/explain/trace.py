@@ -37,7 +37,7 @@ from deltarule.explain.reasons import Reason
 from deltarule.explain.recipe import Recipe, with_steps
 from deltarule.explain.updates import ParameterStep, update_equations
 
-WITH_PREDICTION = "How the loss of a row {changes} with its prediction."
+WITH_PREDICTION = "How the loss of a {row} {changes} with its prediction."
 
 
 def trace(job: Job, state: TrainingState, rates: Array) -> Recipe:
@@ -119,7 +119,7 @@ class _Tracer:
                 why += ", and its bias"
             if layer == self.last and self.rows.offset is not None:
                 terms.append(Symbol("offset", "o"))
-                why += ", and the offset of the row"
+                why += ", and the offset of the {row}"
             yield self.line("forward", z, total_of(terms), step.z, f"{why}.")
             also = (f"a{layer}",) if layer == self.last else ()
             why = "The activation {subject} of layer {layer}, applied to each {z}"
@@ -140,7 +140,7 @@ class _Tracer:
                 computed_as = formulas.loss_of_z(loss, y, y_hat, Symbol(f"z{self.last}", "z", self.last), k)
         else:
             equation = Apply(loss.name, y_hat, lambda a: loss.value(self.rows.y, a)[:, np.newaxis])
-        why = "The loss {subject} of each row: how far its prediction is from its target."
+        why = "The loss {subject} of each {row}: how far its prediction is from its target."
         ell = Symbol("loss", "ℓ")
         value = per_row[:, np.newaxis]
         yield self.line("objective", ell, equation, value, why, (), computed_as, loss.name)
@@ -195,9 +195,9 @@ class _Tracer:
             )
             yield self.line("backward", dy_hat, equation, slope, WITH_PREDICTION)
             equation = yield from self.through_activation(self.last, dy_hat)
-            why = "The chain rule: how the loss of a row {changes} with {z} of the output layer."
+            why = "The chain rule: how the loss of a {row} {changes} with {z} of the output layer."
         if self.rows.w is not None:
-            w, why = Symbol("w", "w"), f"{why} Each row counts with its weight."
+            w, why = Symbol("w", "w"), why + " Each {row} counts with its weight."
             equation, computed_as = hadamard(w, equation), computed_as and hadamard(w, computed_as)
         yield self.line("backward", delta, equation, value, why, computed_as=computed_as)
 
@@ -233,7 +233,7 @@ class _Tracer:
         delta = Symbol(f"delta{layer}", "δ", layer)
         products: Expression = MatMul(Transpose(self.a(layer - 1)), delta)
         over = " averaged over" if self.objective.reduction == "mean" else " added up over"
-        rows = f",{over} the rows" if len(self.rows.X) > 1 else ""
+        rows = f",{over} the {{row}}s" if len(self.rows.X) > 1 else ""
         why = f"A weight answers for its input times the delta of its unit{rows}."
         dW = self.gradients.dW[layer - 1]
         yield self.gradient_line("W", layer, self.averaged(products), dW, why)
