@@ -18,7 +18,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Stamps: an installation is repeated only after pyproject.toml or the C++ sources changed.
+# Stamps: an installation is repeated only after pyproject.toml or the C++ sources changed. The package is compiled
+# once: what comes after it asks for extras of the package that is there.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "deltarule needs Python 3.11 or newer; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
@@ -28,11 +29,11 @@ $(VENV)/.has-package: pyproject.toml $(NATIVE) | $(BIN)/python
 	@touch $@
 
 $(VENV)/.has-tools: $(VENV)/.has-package
-	$(PIP) --editable '.[test,lint]'
+	$(PIP) 'deltarule[test,lint]'
 	@touch $@
 
 $(VENV)/.has-docs: $(VENV)/.has-tools
-	$(PIP) --editable '.[docs]'
+	$(PIP) 'deltarule[docs]'
 	@touch $@
 
 $(VENV)/.has-torch: $(VENV)/.has-tools
@@ -40,7 +41,7 @@ $(VENV)/.has-torch: $(VENV)/.has-tools
 	@touch $@
 
 $(VENV)/.has-peers: $(VENV)/.has-package
-	$(PIP) '$(TORCH)' --editable '.[bench]'
+	$(PIP) '$(TORCH)' 'deltarule[bench]'
 	@touch $@
 
 demo: $(VENV)/.has-package ## Train on real data, show the result, leave model and picture in demo/
