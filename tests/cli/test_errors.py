@@ -156,7 +156,7 @@ USAGE = {
     "optimizer": Case(
         "train table.csv -t answer --optimizer adm",
         2,
-        "there is no optimizer 'adm'. Did you mean 'adam'? Allowed: sgd, adam. Try",
+        "there is no optimizer 'adm'. Did you mean 'adam'? Allowed: sgd, rmsprop, adam, adamw. Try",
     ),
     "task": Case(
         "train table.csv -t answer --task regress",
