@@ -40,6 +40,7 @@ def test_every_verb_says_what_it_does(run: Run) -> None:
     text = run("--help").out
     assert "Train a network on a table" in text
     assert "Predict the target of each row" in text
+    assert "Judge a model on a table" in text
     assert "Step through the training of a small network" in text
     assert "List the labs" in text
     assert "List the data sets" in text
@@ -47,7 +48,17 @@ def test_every_verb_says_what_it_does(run: Run) -> None:
 
 @pytest.mark.usefixtures("wide")
 @pytest.mark.parametrize(
-    "verb", [(), ("train",), ("predict",), ("step",), ("labs",), ("datasets",), ("datasets", "export")]
+    "verb",
+    [
+        (),
+        ("train",),
+        ("predict",),
+        ("evaluate",),
+        ("step",),
+        ("labs",),
+        ("datasets",),
+        ("datasets", "export"),
+    ],
 )
 def test_help_has_a_short_form_and_no_signs_of_its_maker(run: Run, verb: tuple[str, ...]) -> None:
     answer = run(*verb, "-h")

@@ -8,6 +8,7 @@ import typer
 
 from deltarule import __version__
 from deltarule.cli.datasets import datasets
+from deltarule.cli.evaluate import evaluate
 from deltarule.cli.failures import USAGE, Program
 from deltarule.cli.help_pages import Verb
 from deltarule.cli.labs import labs
@@ -45,6 +46,7 @@ def deltarule(ctx: typer.Context, version: Version = False) -> None:
 
 app.command(cls=Verb)(train)
 app.command(cls=Verb)(predict)
+app.command(cls=Verb)(evaluate)
 app.command(cls=Verb)(step)
 app.command(cls=Verb)(labs)
 app.add_typer(datasets, name="datasets")

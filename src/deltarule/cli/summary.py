@@ -62,9 +62,9 @@ def show_plan(training: TableTraining) -> None:
     say(f"Loss: {job.objective.loss.name}. Optimizer: {job.optimizer.name}, {steps}.")
 
 
-def show_scores(model: TableModel, scores: Scores) -> None:
-    """Print the metrics on the held-out rows beside those of the baseline, and what the baseline is."""
-    say(f"Scores on the rows held out ({scores.n_rows:,}):")
+def show_scores(model: TableModel, scores: Scores, where: str = "the rows held out") -> None:
+    """Print the metrics on some rows beside those of the baseline, and what the baseline is."""
+    say(f"Scores on {where} ({scores.n_rows:,}):")
     table = Table("", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("network", justify="right")
     table.add_column("baseline", justify="right")

@@ -1,0 +1,40 @@
+"""deltarule evaluate: a model judged on a table whose target is known, beside the baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deltarule.cli import parameters
+from deltarule.cli.display import note, say_json, warnings_as_notes
+from deltarule.cli.predict import ModelPath
+from deltarule.cli.summary import no_better_than_baseline, show_scores
+from deltarule.table_model import TableModel
+
+TableFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TABLE",
+        help="CSV file with the columns and the target the model was trained on.",
+        callback=parameters.parser(parameters.file_name),
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def evaluate(model: ModelPath, table: TableFile, json: Json = False) -> None:
+    """Judge a model on a table whose target is known, beside the baseline."""
+    with warnings_as_notes():
+        loaded = TableModel.load(model)
+        scores = loaded.judge(table)
+        if json:
+            name, task = loaded.target.name, loaded.target.task
+            say_json(
+                {"model": str(model), "table": str(table), "target": name, "task": task, **scores.to_dict()}
+            )
+            return
+        show_scores(loaded, scores, f"the rows of {table} with a target")
+        if useless := no_better_than_baseline(scores):
+            note(useless)
