@@ -41,6 +41,7 @@ def test_every_verb_says_what_it_does(run: Run) -> None:
     assert "Train a network on a table" in text
     assert "Predict the target of each row" in text
     assert "Judge a model on a table" in text
+    assert "Show what is in a model file" in text
     assert "Step through the training of a small network" in text
     assert "List the labs" in text
     assert "List the data sets" in text
@@ -54,6 +55,7 @@ def test_every_verb_says_what_it_does(run: Run) -> None:
         ("train",),
         ("predict",),
         ("evaluate",),
+        ("inspect",),
         ("step",),
         ("labs",),
         ("datasets",),

@@ -5,6 +5,7 @@ program.py     the program: its verbs, --version
 train.py       from a table to a model file
 predict.py     from a model file and a table to predictions
 evaluate.py    a model judged on a table whose target is known
+inspect.py     what is in a model file
 step.py        the working of each step of training, printed or with keys
 step_screen.py the screen that step draws where there are keys
 datasets.py    the data sets: a list, a description, a CSV file

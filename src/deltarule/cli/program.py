@@ -11,6 +11,7 @@ from deltarule.cli.datasets import datasets
 from deltarule.cli.evaluate import evaluate
 from deltarule.cli.failures import USAGE, Program
 from deltarule.cli.help_pages import Verb
+from deltarule.cli.inspect import inspect
 from deltarule.cli.labs import labs
 from deltarule.cli.predict import predict
 from deltarule.cli.step import step
@@ -47,6 +48,7 @@ def deltarule(ctx: typer.Context, version: Version = False) -> None:
 app.command(cls=Verb)(train)
 app.command(cls=Verb)(predict)
 app.command(cls=Verb)(evaluate)
+app.command(cls=Verb)(inspect)
 app.command(cls=Verb)(step)
 app.command(cls=Verb)(labs)
 app.add_typer(datasets, name="datasets")

@@ -12,8 +12,10 @@ from rich.table import Table
 
 from deltarule.cli.display import plain, say, show
 from deltarule.data.columns import listed, shown
+from deltarule.data.targets import TargetTransform
 from deltarule.data.treatments import CategoricalColumn, NumericColumn, Treatment
 from deltarule.table_model import Scores, TableModel, TableTraining
+from deltarule.table_model.fitted import RowCounts
 
 MANY_COLUMNS = 24
 A_RUN = 4
@@ -26,12 +28,24 @@ Line = tuple[str, str, str, str]
 def show_columns(training: TableTraining, exclude: Sequence[str]) -> None:
     """Print what was understood about each column; of a wide table, runs of plain numbers in one line."""
     table, target = training.table, training.model.target
-    becomes = f"target: {training.task.name}"
-    if target.labels:
-        becomes += f", {len(target.labels)} classes: {listed(target.labels, most=6)}"
-    lines: list[Line] = [(target.name, table.column(target.name).kind, becomes, "")]
-    lines += _lines(training.model.inputs.columns)
+    lines: list[Line] = [(target.name, table.column(target.name).kind, target_in_words(target), "")]
+    lines += column_lines(training.model.inputs.columns)
     lines += [(name, table.column(name).kind, "left out: as asked", "") for name in exclude]
+    show_lines(lines)
+    rows, columns = training.model.rows, training.model.inputs.columns
+    if rows.train < training.table.n_rows and any(map(_is_measured, columns)):
+        say(f"Means, medians and missing values are those of the {rows.train:,} rows to learn from.")
+
+
+def target_in_words(target: TargetTransform) -> str:
+    """Say what is predicted: a number, or one of some classes."""
+    if not target.labels:
+        return f"target: {target.task}"
+    return f"target: {target.task}, {len(target.labels)} classes: {listed(target.labels, most=6)}"
+
+
+def show_lines(lines: Sequence[Line]) -> None:
+    """Print one line per column, up to a screenful."""
     screen = Table("column", "holds", "becomes", box=box.SIMPLE_HEAD, pad_edge=False)
     screen.add_column("inputs", justify="right")
     for line in lines[:MOST_LINES]:
@@ -39,19 +53,12 @@ def show_columns(training: TableTraining, exclude: Sequence[str]) -> None:
     show(screen)
     if len(lines) > MOST_LINES:
         say(f"... and {len(lines) - MOST_LINES} more columns.")
-    rows, columns = training.model.rows, training.model.inputs.columns
-    if rows.train < training.table.n_rows and any(map(_is_measured, columns)):
-        say(f"Means, medians and missing values are those of the {rows.train:,} rows to learn from.")
 
 
 def show_plan(training: TableTraining) -> None:
     """Print how many rows serve for what, the network, and how it is trained."""
     rows, network = training.model.rows, training.model.network
-    parts = [f"{rows.train:,} to learn from"]
-    parts += [f"{rows.validation:,} to watch for early stopping"] if rows.validation else []
-    parts += [f"{rows.held_out:,} held out"] if rows.held_out else []
-    without = f" ({rows.without_target:,} without a target are left out)" if rows.without_target else ""
-    say(f"Rows: {', '.join(parts)}{without}")
+    say(rows_in_words(rows))
     architecture = network.architecture
     widths = "-".join(map(str, architecture.widths))
     names = ", ".join(activation.name for activation in architecture.activations)
@@ -60,6 +67,15 @@ def show_plan(training: TableTraining) -> None:
     size = min(job.plan.batch_size or rows.train, rows.train)
     steps = f"learning rate {job.first_rates(0, 1)[0]:g}, {size:,} row{'s' * (size != 1)} per step"
     say(f"Loss: {job.objective.loss.name}. Optimizer: {job.optimizer.name}, {steps}.")
+
+
+def rows_in_words(rows: RowCounts) -> str:
+    """Say how many rows serve for what."""
+    parts = [f"{rows.train:,} to learn from"]
+    parts += [f"{rows.validation:,} to watch for early stopping"] if rows.validation else []
+    parts += [f"{rows.held_out:,} held out"] if rows.held_out else []
+    without = f" ({rows.without_target:,} without a target are left out)" if rows.without_target else ""
+    return f"Rows: {', '.join(parts)}{without}"
 
 
 def show_scores(model: TableModel, scores: Scores, where: str = "the rows held out") -> None:
@@ -109,7 +125,7 @@ def number(value: float) -> str:
     return f"{value:#.4g}"
 
 
-def _lines(columns: Sequence[Treatment]) -> Iterator[Line]:
+def column_lines(columns: Sequence[Treatment]) -> Iterator[Line]:
     """One line per column, or per run of plain numbers where the table is wide."""
     for is_plain, group in groupby(columns, _is_plain_number):
         run = list(group)
