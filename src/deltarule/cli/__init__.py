@@ -12,6 +12,7 @@ datasets.py    the data sets: a list, a description, a CSV file
 options.py     the options that verbs share, and the run that they describe
 parameters.py  what a word on the command line may be: names, widths, fractions
 display.py     how it speaks: sentences, notes, errors, the progress bar
+json_lines.py  what programs read: JSON, one object per line
 summary.py     what `train` tells of its model: columns, rows, network, scores
 ending.py      why training ended, and what to try
 help_pages.py  what --help looks like

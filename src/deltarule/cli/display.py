@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -46,14 +45,6 @@ def plain(text: str) -> str:
 def say(text: str = "", *, stderr: bool = False) -> None:
     """Print one sentence; only a terminal breaks its lines."""
     _print(Text(plain(text)), stderr)
-
-
-def say_json(values: Any) -> None:
-    """Print one line of JSON for machines: ASCII, so that no terminal's encoding matters."""
-    try:
-        print(json.dumps(values, allow_nan=False), flush=True)
-    except BrokenPipeError:
-        mute(sys.stdout)
 
 
 def note(text: str) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from deltarule.cli import parameters
-from deltarule.cli.display import note, say_json, warnings_as_notes
+from deltarule.cli.display import note, warnings_as_notes
+from deltarule.cli.json_lines import say_json
 from deltarule.cli.predict import ModelPath
 from deltarule.cli.summary import no_better_than_baseline, show_scores
 from deltarule.table_model import TableModel

@@ -8,7 +8,8 @@ import typer
 from rich import box
 from rich.table import Table
 
-from deltarule.cli.display import plain, say, say_json, show
+from deltarule.cli.display import plain, say, show
+from deltarule.cli.json_lines import say_json
 from deltarule.cli.predict import ModelPath
 from deltarule.cli.summary import column_lines, rows_in_words, show_lines, show_scores, target_in_words
 from deltarule.network import Network

@@ -10,6 +10,7 @@ import typer
 
 from deltarule.cli import parameters
 from deltarule.cli.display import say, warnings_as_notes
+from deltarule.cli.json_lines import of_columns
 from deltarule.data.tables import to_csv
 from deltarule.errors import TableError, message
 from deltarule.storage.atomic import quoted, require_writable, write_bytes
@@ -35,15 +36,17 @@ Output = Annotated[
     ),
 ]
 
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per row in place of CSV.")]
 
-def predict(model: ModelPath, table: TableFile, output: Output = SCREEN) -> None:
+
+def predict(model: ModelPath, table: TableFile, output: Output = SCREEN, json: Json = False) -> None:
     """Predict the target of each row: the value, or the class and the probabilities of all classes."""
     with warnings_as_notes():
         if output != SCREEN:
             _require_output(output, model, table)
         loaded = TableModel.load(model)
         predictions = columns(loaded, table)
-        data = to_csv(predictions)
+        data = of_columns(predictions) if json else to_csv(predictions)
         if output == SCREEN:
             sys.stdout.flush()
             sys.stdout.buffer.write(data)

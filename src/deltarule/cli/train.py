@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ import typer
 from deltarule.cli import ending, parameters
 from deltarule.cli.display import error, note, progress, say, warnings_as_notes
 from deltarule.cli.failures import INTERRUPTED, RUNTIME, ignore_interrupts
+from deltarule.cli.json_lines import json_instead, of_epoch
 from deltarule.cli.options import (
     OPTIONS,
     ActivationName,
@@ -37,7 +40,7 @@ from deltarule.data.columns import Table
 from deltarule.errors import ModelFileError, message
 from deltarule.storage.atomic import in_words, quoted, require_writable
 from deltarule.table_model import TableModel, TableTraining
-from deltarule.training.reports import StopKind
+from deltarule.training.reports import EpochReport, StopKind
 from deltarule.training.stopping import EarlyStopping, plural
 
 HeldOut = Annotated[float, part("Share of the rows kept for scores.")]
@@ -53,6 +56,13 @@ Output = Annotated[
         help="Where the model goes.",
         parser=parameters.file_name,
         metavar="FILE",
+    ),
+]
+
+Json = Annotated[
+    bool,
+    option(
+        "--json", panel=OPTIONS, help="Print a JSON object per epoch and one at the end; the rest on stderr."
     ),
 ]
 
@@ -76,9 +86,10 @@ def train(
     held_out: HeldOut = 0.2,
     validation: Watched = 0.2,
     output: Output = Path("model.safetensors"),
+    json: Json = False,
 ) -> None:
     """Train a network on a table and save it, with all that it needs to read new tables of this kind."""
-    with warnings_as_notes():
+    with warnings_as_notes(), json_instead(json) as emit:
         _require_output(output)
         training = begin(
             table,
@@ -99,8 +110,9 @@ def train(
             validation=validation,
             seed=seed,
         )
-        stop = _run(training, epochs)
+        stop = _run(training, nullcontext(lambda epoch: emit(of_epoch(epoch))) if json else progress(epochs))
         _save(training, output, stop)
+        emit(_ending(training, output, stop))
     if stop == "interrupted":
         raise typer.Exit(INTERRUPTED)
 
@@ -122,11 +134,13 @@ def _require_output(output: Path) -> None:
         raise ModelFileError(message(asked, hint=other))
 
 
-def _run(training: TableTraining, epochs: int) -> StopKind:
-    """Train with a live bar, tell why it ended, and refuse to go on if nothing was learned."""
+def _run(
+    training: TableTraining, reporting: AbstractContextManager[Callable[[EpochReport], None]]
+) -> StopKind:
+    """Train and report each epoch, tell why it ended, and refuse to go on if nothing was learned."""
     start = time.perf_counter()
     try:
-        with progress(epochs) as show:
+        with reporting as show:
             for report in training:
                 show(report)
     except KeyboardInterrupt:
@@ -157,6 +171,18 @@ def _save(training: TableTraining, output: Path, stop: StopKind) -> None:
             note(useless)
     say(f"Model: {output}")
     say(f"Next:  deltarule predict {shlex.quote(str(output))} NEW.csv -o predictions.csv")
+
+
+def _ending(training: TableTraining, output: Path, stop: StopKind) -> dict[str, Any]:
+    """Return for programs how the run has ended."""
+    history, scores = training.history, training.model.scores
+    return {
+        "model": str(output),
+        "stop": stop,
+        "epochs_trained": len(history.epochs),
+        "restored_epoch": history.restored_epoch,
+        "scores": None if scores is None else scores.to_dict(),
+    }
 
 
 def _require_use(model: TableModel, table: Table) -> None:
