@@ -10,6 +10,7 @@ step.py        the working of each step of training, printed or with keys
 step_screen.py the screen that step draws where there are keys
 datasets.py    the data sets: a list, a description, a CSV file
 options.py     the options that verbs share, and the run that they describe
+config.py      options from a TOML file
 parameters.py  what a word on the command line may be: names, widths, fractions
 display.py     how it speaks: sentences, notes, errors, the progress bar
 json_lines.py  what programs read: JSON, one object per line

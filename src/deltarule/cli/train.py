@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from deltarule.cli import ending, parameters
+from deltarule.cli.config import Config
 from deltarule.cli.display import error, note, progress, say, warnings_as_notes
 from deltarule.cli.failures import INTERRUPTED, RUNTIME, ignore_interrupts
 from deltarule.cli.json_lines import json_instead, of_epoch
@@ -87,6 +88,7 @@ def train(
     validation: Watched = 0.2,
     output: Output = Path("model.safetensors"),
     json: Json = False,
+    config: Config = None,
 ) -> None:
     """Train a network on a table and save it, with all that it needs to read new tables of this kind."""
     with warnings_as_notes(), json_instead(json) as emit:

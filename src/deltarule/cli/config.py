@@ -1,0 +1,87 @@
+"""--config run.toml: options from a file, by their names in Python; the command line has the last word."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deltarule.cli.parameters import NO_HIDDEN_LAYER
+from deltarule.errors import InputError, did_you_mean, message
+from deltarule.storage.atomic import in_words, quoted
+
+NOT_IN_A_FILE = ("config", "help")
+
+
+def options_of(ctx: typer.Context, path: Path | None) -> Path | None:
+    """Make what the file says the defaults of this command."""
+    if path is not None and not ctx.resilient_parsing:
+        ctx.default_map = read(path, {str(param.name): param for param in ctx.command.params})
+    return path
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        rich_help_panel="Options",
+        help="TOML file with options by their names in Python.",
+        callback=options_of,
+        is_eager=True,
+        show_default=False,
+    ),
+]
+
+
+def read(path: Path, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the options in a file as the command line would have them.
+
+    Raises:
+        InputError: the file cannot be read, or an entry is no option or has no value of its kind.
+    """
+    known = {name: param for name, param in params.items() if name not in NOT_IN_A_FILE}
+    values = {}
+    for name, value in _content(path).items():
+        if name not in known:
+            asked = f"There is no option {name!r}, as {quoted(path)} has it"
+            raise InputError(message(asked, allowed=", ".join(known), hint=did_you_mean(name, known)))
+        if (name, value) != ("learning_rate", "auto"):  # the command line has no word for its default
+            values[name] = _as_typed(known[name], value, f"{name!r} in {quoted(path)}")
+    return values
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as reason:
+        raise InputError(message(f"{quoted(path)} cannot be read ({in_words(reason)})")) from reason
+    except (ValueError, RecursionError) as reason:
+        asked = f"{quoted(path)} is no TOML file ({in_words(reason)})"
+        raise InputError(message(asked, hint="Write lines such as hidden = [16, 8].")) from reason
+
+
+def _as_typed(param: Any, value: object, what: str) -> Any:
+    """Return a value as the words that would be typed for it."""
+    if getattr(param, "is_flag", False):
+        return _of_kind(bool, value, what, "true or false")
+    if getattr(param, "multiple", False):
+        names = [value] if isinstance(value, str) else value
+        return [str(name) for name in _of_kind(list, names, what, "a list of names")]
+    if param.name == "hidden" and isinstance(value, list):
+        return ",".join(map(str, value)) or NO_HIDDEN_LAYER
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _refused(value, what, "a text or a number")
+    return str(value)
+
+
+def _of_kind(kind: type, value: object, what: str, allowed: str) -> Any:
+    if not isinstance(value, kind):
+        raise _refused(value, what, allowed)
+    return value
+
+
+def _refused(value: object, what: str, allowed: str) -> InputError:
+    return InputError(message(f"{what} must be {allowed}", found=repr(value)[:60]))
