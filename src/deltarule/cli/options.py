@@ -46,8 +46,14 @@ def part(help: str) -> Any:
 
 
 def name(panel: str, help: str, names: Iterable[str], parser: Any) -> Any:
-    """Return an option for one of the names, which its help lists."""
-    return option(panel=panel, help=f"{help}{', '.join(names)}.", parser=parser, metavar="NAME")
+    """Return an option for one of the names, which its help lists and the Tab key completes."""
+    known = tuple(names)
+
+    def complete(incomplete: str) -> list[str]:
+        return [each for each in known if each.startswith(incomplete)]
+
+    text = f"{help}{', '.join(known)}."
+    return option(panel=panel, help=text, parser=parser, metavar="NAME", autocompletion=complete)
 
 
 TableFile = Annotated[
