@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     )
     from deltarule.data import datasets as datasets
     from deltarule.data.scaling import Standardizer as Standardizer
+    from deltarule.data.tables import read_table as read_table, write_table as write_table
     from deltarule.engines.native.threads import get_threads as get_threads, set_threads as set_threads
     from deltarule.errors import (
         DataSetError as DataSetError,
@@ -128,6 +129,7 @@ _HOME = {
         "StepDecay",
     ),
     "deltarule.data.scaling": ("Standardizer",),
+    "deltarule.data.tables": ("read_table", "write_table"),
     "deltarule.engines.native.threads": ("get_threads", "set_threads"),
     "deltarule.errors": (
         "DataSetError",

@@ -54,7 +54,14 @@ TABLES = {
     "ragged": Case("train table.csv -t b", 1, "must have 2 values; got 3 in line 3", "a,b\n1,2\n1,2,3\n"),
     "binary rubbish": Case("train table.csv -t b", 1, "is no CSV text", bytes(range(256)) * 8),
     "not UTF-8": Case("train table.csv -t b", 1, "must be UTF-8", b"a,b\n1,\xff\n"),
-    "semicolons": Case("train table.csv -t b", 1, "separated by commas; got semicolons", "a;b\n1;2\n"),
+    "a number for a name": Case(
+        "train table.csv -t 3", 1, "'answer'. If there is no header, say so: --no-header"
+    ),
+    "a number too high": Case(
+        "train table.csv -t 3 --no-header", 1, "no column '3' in the table", "1,0.5\n2,0.25\n3,1\n"
+    ),
+    "delimiter": Case("train table.csv -t b --delimiter ab", 1, "stands between values; got 'ab'"),
+    "decimal": Case("predict model table.csv --decimal x", 1, "must be a decimal mark; got 'x'"),
     "no header": Case("train table.csv -t b", 1, "must name the columns", "1.5,2.5\n1,2\n"),
     "no row has a target": Case("train table.csv -t b", 1, "has no values", "a,b\n1,\n2,\n"),
     "too few rows": Case("train table.csv -t b", 1, "must have at least 3 rows", "a,b\n1,0.5\n2,1.5\n"),

@@ -74,7 +74,7 @@ def test_help_has_a_short_form_and_no_signs_of_its_maker(run: Run, verb: tuple[s
 def test_help_says_where_predictions_go(run: Run) -> None:
     text = run("predict", "--help").out
     assert "Usage: deltarule predict [OPTIONS] MODEL TABLE" in text
-    assert "Where to write them. [default: the screen]" in text
+    assert "Where to write them: CSV or .parquet. [default: the screen]" in text
 
 
 def test_the_package_itself_is_the_program(folder: Path) -> None:

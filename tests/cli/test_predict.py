@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import deltarule as dr
+from deltarule.data.tables import read_table
 from tests.cli.conftest import Run
 
 
@@ -92,3 +93,41 @@ def test_an_old_output_is_replaced(run: Run, classifier: Path) -> None:
 def test_a_dash_is_the_screen(run: Run, regressor: Path) -> None:
     assert run("predict", regressor, "prices.csv", "-o", "-") == run("predict", regressor, "prices.csv")
     assert not Path("-").exists()
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.parquet"])
+def test_parquet_in_and_out(run: Run, regressor: Path, name: str) -> None:
+    pl.read_csv("prices.csv").write_parquet("prices.parquet")
+    assert run("predict", regressor, "prices.parquet", "-o", name).code == 0
+    written = read_table(name)["predicted_price"].to_numpy()
+    assert np.array_equal(written, dr.TableModel.load(regressor).predict("prices.csv"))
+
+
+def test_parquet_trains_the_same_network(run: Run, regressor: Path) -> None:
+    pl.read_csv("prices.csv").write_parquet("prices.parquet")
+    assert run("train", "prices.parquet", "-t", "price", "--epochs", 2, "-o", "one").code == 0
+    assert run("train", "prices.csv", "-t", "price", "--epochs", 2, "-o", "other").code == 0
+    assert Path("one").read_bytes() == Path("other").read_bytes()
+
+
+def test_columns_by_number_and_a_forced_dialect(run: Run, folder: Path) -> None:
+    rows = [f"{k}.5|01|{k},5|{'yes' if k > 20 else 'no'}" for k in range(40)]
+    Path("t.txt").write_text("\n".join(rows))
+    Path("new.txt").write_text("\n".join(row.rpartition("|")[0] for row in rows))
+    dialect = ("--no-header", "--delimiter", "|", "--decimal", "comma")
+    answer = run("train", "t.txt", "-t", 4, "--exclude", "1,2", "--epochs", 2, *dialect)
+    assert answer.code == 0
+    assert "NEW.csv --no-header --delimiter '|' --decimal comma -o" in answer.out
+    assert "standardized" in next(line for line in answer.out.splitlines() if line.startswith(" 3 "))
+    out = pl.read_csv(io.StringIO(run("predict", "model.safetensors", "new.txt", *dialect).out))
+    assert out.columns == ["predicted_4", "probability_no", "probability_yes"]
+    assert out.height == 40
+    assert run("step", "t.txt", "-t", 4, *dialect).code == 0
+
+
+def test_text_that_looks_like_numbers_stays_text_without_a_header(run: Run, folder: Path) -> None:
+    Path("t.csv").write_text("".join(f"0{k % 3},{k}.5\n" for k in range(30)) + "x,1\n" * 6)
+    assert run("train", "t.csv", "--no-header", "-t", 2, "--epochs", 1).code == 0
+    Path("new.csv").write_text("01\n02\n")
+    answer = run("predict", "model.safetensors", "new.csv", "--no-header")
+    assert (answer.code, answer.err) == (0, "")

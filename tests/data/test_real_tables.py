@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,10 +65,30 @@ def test_pandas_reads_the_same_inputs(
     np.testing.assert_allclose(transform.transform(theirs), transform.transform(ours), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["tables/winequality-white.csv", "tables/bank-full.csv.gz"])
-def test_files_that_are_not_read_yet_get_a_sentence(real_data: Path, name: str) -> None:
-    with pytest.raises(TableError, match=r"no CSV text|must name the columns"):
-        read_table(existing(real_data, name))
+@pytest.mark.parametrize(
+    ("name", "options", "target", "task", "rows", "features"),
+    [
+        ("winequality-white.csv", {"header": False}, "12", "regression", 4898, 11),
+        ("abalone.csv", {"header": False}, "9", "regression", 4177, 10),
+        ("adult-train.csv", {"header": False}, "15", "classification", 32561, 108),
+        ("adult-test.csv", {"header": False}, "15", "classification", 16281, 107),
+        ("bank-full.csv.gz", {}, "y", "classification", 45211, 51),
+    ],
+)
+def test_tables_of_other_dialects(
+    real_data: Path, name: str, options: dict[str, Any], target: str, task: str, rows: int, features: int
+) -> None:
+    frame = read_table(existing(real_data, f"tables/{name}"), **options)
+    assert choose_task(frame, target).name == task
+    X = TableTransform.fit(frame, exclude=[target]).transform(frame)
+    assert X.shape == (rows, features)
+    assert np.isfinite(X).all()
+
+
+@pytest.mark.parametrize("name", ["winequality-white.csv", "abalone.csv"])
+def test_numbers_in_place_of_names_are_noticed(real_data: Path, name: str) -> None:
+    with pytest.raises(TableError, match=r"must name the columns; got .*--no-header"):
+        read_table(existing(real_data, f"tables/{name}"))
 
 
 def test_admissions_as_in_the_document(real_data: Path) -> None:

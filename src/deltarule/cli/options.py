@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +15,12 @@ from deltarule.cli.summary import show_columns, show_plan
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.losses import LOSSES
 from deltarule.core.optimizers import OPTIMIZERS
+from deltarule.data.columns import listed
+from deltarule.data.csv_text import NO_HEADER_HINT
+from deltarule.data.dialect import AUTO, Dialect
 from deltarule.data.tables import read_table
 from deltarule.data.targets import TASKS
-from deltarule.errors import TableError
+from deltarule.errors import TableError, message
 from deltarule.table_model import TableModel, TableTraining
 from deltarule.table_model.preparation import LEARNING_RATES
 
@@ -59,12 +63,19 @@ def name(panel: str, help: str, names: Iterable[str], parser: Any) -> Any:
 TableFile = Annotated[
     Path,
     typer.Argument(
-        help="CSV file; its first line names the columns.",
+        help="CSV or Parquet file; its first line names the columns.",
         metavar="TABLE",
         callback=parameters.parser(parameters.file_name),
     ),
 ]
 Target = Annotated[str, option("--target", "-t", panel=TABLE, help="The column to predict.", metavar="NAME")]
+NoHeader = Annotated[
+    bool, option("--no-header", panel=TABLE, help="The first line is a row; columns are 1, 2, ...")
+]
+Delimiter = Annotated[
+    str, option(panel=TABLE, help="Between values: a character or tab.", metavar="CHARACTER")
+]
+Decimal = Annotated[str, option(panel=TABLE, help="Decimal mark: point or comma.", metavar="MARK")]
 Task = Annotated[str, name(TABLE, "", ("auto", *TASKS), parameters.task)]
 Exclude = Annotated[list[str] | None, columns("Columns to leave out.")]
 Categorical = Annotated[list[str] | None, columns("Columns to use as categories.")]
@@ -98,14 +109,19 @@ def begin(
     exclude: Sequence[str] | None,
     categorical: Sequence[str] | None,
     numeric: Sequence[str] | None,
+    written: Dialect = AUTO,
     **settings: Any,
 ) -> TableTraining:
     """Return a run that can be started, and print what was understood of the table.
 
     The settings are arguments of ``TableModel.training``; a learning rate of None is "auto".
     """
-    frame = read_table(table)
+    frame = read_table(table, **written._asdict())
     names = frame.columns
+    if written.header and target.isdigit() and target not in names:
+        raise TableError(
+            message(f"There is no column {target!r} in the table", allowed=listed(names), hint=NO_HEADER_HINT)
+        )
     left_out = parameters.columns(exclude or (), names)
     if target in left_out:
         raise TableError(f"The target {target!r} cannot be left out.")
@@ -123,3 +139,11 @@ def begin(
     show_columns(training, left_out)
     show_plan(training)
     return training
+
+
+def flags(written: Dialect) -> str:
+    """Return the options that say again how a table is written, after a space."""
+    words = [] if written.header else ["--no-header"]
+    for name, chosen in (("--delimiter", written.delimiter), ("--decimal", written.decimal)):
+        words += [] if chosen == "auto" else [name, shlex.quote(chosen)]
+    return "".join(f" {word}" for word in words)

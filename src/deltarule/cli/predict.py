@@ -1,4 +1,4 @@
-"""deltarule predict: from a model file and a CSV file to predictions."""
+"""deltarule predict: from a model file and a table to predictions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import typer
 from deltarule.cli import parameters
 from deltarule.cli.display import say, warnings_as_notes
 from deltarule.cli.json_lines import of_columns
-from deltarule.data.tables import to_csv
+from deltarule.cli.options import Decimal, Delimiter, NoHeader
+from deltarule.data.dialect import Dialect
+from deltarule.data.tables import DataFrame, read_table, to_bytes
 from deltarule.errors import TableError, message
 from deltarule.storage.atomic import quoted, require_writable, write_bytes
 from deltarule.table_model import TableModel
@@ -24,14 +26,14 @@ def _file(metavar: str, help: str) -> Any:
 
 
 ModelPath = Annotated[Path, _file("MODEL", "Model file, made by deltarule train.")]
-TableFile = Annotated[Path, _file("TABLE", "CSV file with the columns the model was trained on.")]
+TableFile = Annotated[Path, _file("TABLE", "CSV or Parquet file with the columns the model was trained on.")]
 Output = Annotated[
     Path,
     typer.Option(
         "--output",
         "-o",
         metavar="FILE",
-        help=r"Where to write them. [dim]\[default: the screen][/]",
+        help=r"Where to write them: CSV or .parquet. [dim]\[default: the screen][/]",
         show_default=False,
     ),
 ]
@@ -39,14 +41,24 @@ Output = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per row in place of CSV.")]
 
 
-def predict(model: ModelPath, table: TableFile, output: Output = SCREEN, json: Json = False) -> None:
+def predict(
+    model: ModelPath,
+    table: TableFile,
+    no_header: NoHeader = False,
+    delimiter: Delimiter = "auto",
+    decimal: Decimal = "auto",
+    output: Output = SCREEN,
+    json: Json = False,
+) -> None:
     """Predict the target of each row: the value, or the class and the probabilities of all classes."""
     with warnings_as_notes():
         if output != SCREEN:
             _require_output(output, model, table)
         loaded = TableModel.load(model)
-        predictions = columns(loaded, table)
-        data = of_columns(predictions) if json else to_csv(predictions)
+        written = Dialect(not no_header, delimiter, decimal)
+        frame = read_table(table, loaded.inputs.text_columns, **written._asdict())
+        predictions = columns(loaded, frame)
+        data = of_columns(predictions) if json else to_bytes(predictions, output)
         if output == SCREEN:
             sys.stdout.flush()
             sys.stdout.buffer.write(data)
@@ -57,7 +69,7 @@ def predict(model: ModelPath, table: TableFile, output: Output = SCREEN, json: J
     say(f"{count:,} predictions of {loaded.target.name!r} are in {output}", stderr=True)
 
 
-def columns(model: TableModel, table: Path) -> dict[str, Any]:
+def columns(model: TableModel, table: DataFrame) -> dict[str, Any]:
     """Return the columns of the output: the prediction, and the probability of each class."""
     name = f"predicted_{model.target.name}"
     if model.target.task == "regression":

@@ -17,10 +17,13 @@ from deltarule.cli.options import (
     ActivationName,
     BatchSize,
     Categorical,
+    Decimal,
+    Delimiter,
     Exclude,
     Hidden,
     LearningRate,
     LossName,
+    NoHeader,
     Numeric,
     OptimizerName,
     Seed,
@@ -31,6 +34,7 @@ from deltarule.cli.options import (
     count,
     name,
 )
+from deltarule.data.dialect import Dialect
 from deltarule.errors import InputError, message
 from deltarule.explain.conventions import CONVENTIONS, Conventions
 from deltarule.explain.overview import changes_of, losses_of, place_of
@@ -55,6 +59,9 @@ def step(
     exclude: Exclude = None,
     categorical: Categorical = None,
     numeric: Numeric = None,
+    no_header: NoHeader = False,
+    delimiter: Delimiter = "auto",
+    decimal: Decimal = "auto",
     hidden: Hidden = "2",
     activation: ActivationName = "tanh",
     loss: LossName = "auto",
@@ -77,6 +84,7 @@ def step(
             exclude,
             categorical,
             numeric,
+            Dialect(not no_header, delimiter, decimal),
             task=task,
             hidden=hidden,
             activation=activation,

@@ -21,10 +21,13 @@ from deltarule.cli.options import (
     ActivationName,
     BatchSize,
     Categorical,
+    Decimal,
+    Delimiter,
     Exclude,
     Hidden,
     LearningRate,
     LossName,
+    NoHeader,
     Numeric,
     OptimizerName,
     Seed,
@@ -33,11 +36,13 @@ from deltarule.cli.options import (
     Task,
     begin,
     count,
+    flags,
     option,
     part,
 )
 from deltarule.cli.summary import no_better_than_baseline, show_scores
 from deltarule.data.columns import Table
+from deltarule.data.dialect import Dialect
 from deltarule.errors import ModelFileError, message
 from deltarule.storage.atomic import in_words, quoted, require_writable
 from deltarule.table_model import TableModel, TableTraining
@@ -75,6 +80,9 @@ def train(
     exclude: Exclude = None,
     categorical: Categorical = None,
     numeric: Numeric = None,
+    no_header: NoHeader = False,
+    delimiter: Delimiter = "auto",
+    decimal: Decimal = "auto",
     hidden: Hidden = "16",
     activation: ActivationName = "tanh",
     loss: LossName = "auto",
@@ -93,12 +101,14 @@ def train(
     """Train a network on a table and save it, with all that it needs to read new tables of this kind."""
     with warnings_as_notes(), json_instead(json) as emit:
         _require_output(output)
+        written = Dialect(not no_header, delimiter, decimal)
         training = begin(
             table,
             target,
             exclude,
             categorical,
             numeric,
+            written,
             task=task,
             hidden=hidden,
             activation=activation,
@@ -113,7 +123,7 @@ def train(
             seed=seed,
         )
         stop = _run(training, nullcontext(lambda epoch: emit(of_epoch(epoch))) if json else progress(epochs))
-        _save(training, output, stop)
+        _save(training, output, stop, written)
         emit(_ending(training, output, stop))
     if stop == "interrupted":
         raise typer.Exit(INTERRUPTED)
@@ -161,7 +171,7 @@ def _run(
     return kind
 
 
-def _save(training: TableTraining, output: Path, stop: StopKind) -> None:
+def _save(training: TableTraining, output: Path, stop: StopKind, written: Dialect) -> None:
     """Judge the model, save it, and say where it is and what to do with it."""
     model = training.finish()
     if stop == "diverged":
@@ -172,7 +182,7 @@ def _save(training: TableTraining, output: Path, stop: StopKind) -> None:
         if useless := no_better_than_baseline(model.scores):
             note(useless)
     say(f"Model: {output}")
-    say(f"Next:  deltarule predict {shlex.quote(str(output))} NEW.csv -o predictions.csv")
+    say(f"Next:  deltarule predict {shlex.quote(str(output))} NEW.csv{flags(written)} -o predictions.csv")
 
 
 def _ending(training: TableTraining, output: Path, stop: StopKind) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 tables.py         files and data frames -> Table (plain NumPy columns), and back; alone in knowing either
 csv_text.py       its helper: the layout of a CSV text, checked
+dialect.py        and another: from bytes to plain text, its header, delimiter and decimal mark
 columns.py        Column and Table, the plain NumPy form
 transforms.py     TableTransform: the fitted treatments of all columns, frame -> X
 treatments.py     what one column becomes for a network: fitted records of plain numbers

@@ -5,22 +5,23 @@ Not the parser and not the types of the columns: polars splits the fields, table
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deltarule.data.columns import listed, number_or_none
+from deltarule.data.dialect import AUTO, Dialect, guess_delimiter, plain_text
 from deltarule.errors import TableError, message
-from deltarule.storage.recognize import known_kind
 
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
+NO_HEADER_HINT = "If there is no header, say so: --no-header, in Python dr.read_table(..., header=False)."
+
+_IN_WORDS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
 class Layout(NamedTuple):
@@ -34,63 +35,50 @@ class Layout(NamedTuple):
     """For each record after the header: is it an empty line?"""
     plain: bool
     """Whether quotes stand only where a fast parser expects them; otherwise use `rows`."""
+    header: bool
+    """Whether the first record holds the names."""
+    delimiter: str
+
+    def rows(self, source: str) -> Iterator[list[str]]:
+        """Yield the fields of each record after the header, blank lines left out.
+
+        Slow, and right about every quote.
+
+        Raises:
+            TableError: a quote that is never closed; its line is named.
+        """
+        records = _numbered_rows(self.data, self.delimiter, source)
+        return (fields for _, fields in islice(records, int(self.header), None))
 
 
-def layout(data: bytes, source: str) -> Layout:
+def layout(data: bytes, source: str, dialect: Dialect = AUTO) -> Layout:
     """Check the bytes of a CSV file.
 
     Arguments:
-        data: all of them.
+        data: all of them, perhaps packed by gzip, in UTF-8, or in UTF-16 with a byte order mark.
         source: the file, in quotes, for messages.
+        dialect: how it is written; without a header, the columns are named 1, 2, ...
 
     Raises:
-        TableError: an empty file, no text, not UTF-8, another separator, no usable header, no rows, or lines
-            with more or fewer values than the header has names.
+        TableError: an empty file, no text, another encoding, no usable header, no rows, or lines with more
+            or fewer values than the first.
     """
-    data = _text_only(data, source)
-    names = _names(next(rows(data, source), []), source)
-    trimmed = data.lstrip(b"\n")
-    counts, lengths = _records(trimmed)
-    blank = lengths[1:] == 0
-    plain = bool(((counts[1:] == len(names)) | blank).all()) and counts[0] == len(names)
-    filled = int((~blank).sum()) if plain else _count_rows(data, len(names), source)
+    data = plain_text(data, source)
+    delimiter = guess_delimiter(data) if dialect.delimiter == "auto" else dialect.delimiter
+    first = next((fields for _, fields in _numbered_rows(data, delimiter, source)), [])
+    names = _names(first, source) if dialect.header else [str(place + 1) for place in range(len(first))]
+    trimmed, skipped = data.lstrip(b"\n"), int(dialect.header)
+    counts, lengths = _records(trimmed, delimiter)
+    blank = lengths[skipped:] == 0
+    plain = bool(((counts[skipped:] == len(names)) | blank).all()) and counts[0] == len(names)
+    filled = int((~blank).sum()) if plain else _count_rows(data, len(names), delimiter, source) - skipped
     if filled == 0:
-        raise TableError(f"{source} holds a header but no rows.")
-    return Layout(names, trimmed, blank, plain)
+        hint = "" if any(number_or_none(name) is None for name in names) else NO_HEADER_HINT
+        raise TableError(message(f"{source} holds a header but no rows", hint=hint))
+    return Layout(names, trimmed, blank, plain, dialect.header, delimiter)
 
 
-def rows(data: bytes, source: str) -> Iterator[list[str]]:
-    """Yield the fields of each record, blank lines left out: slow, and right about every quote.
-
-    Raises:
-        TableError: a quote that is never closed; its line is named.
-    """
-    for _, fields in _numbered_rows(data, source):
-        yield fields
-
-
-def _text_only(data: bytes, source: str) -> bytes:
-    """Return UTF-8 text with line feeds, or say what the file is instead."""
-    if kind := known_kind(data):
-        hint = "Save the table as CSV, in UTF-8."
-        raise TableError(message(f"{source} is no CSV text: it is {kind}", hint=hint))
-    data = data.removeprefix(codecs.BOM_UTF8)
-    if not data.strip():
-        raise TableError(f"{source} is empty.")
-    if _CONTROL.search(data):
-        raise TableError(f"{source} is no CSV text: it holds control characters, as binary files do.")
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as reason:
-        line = data.count(b"\n", 0, reason.start) + 1
-        where = f"byte 0x{data[reason.start]:02x} in line {line}"
-        raise TableError(
-            message(f"{source} must be UTF-8 text", found=where, hint="Save it as UTF-8.")
-        ) from None
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-
-
-def _records(data: bytes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _records(data: bytes, delimiter: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the number of fields (0 where a quote stays open) and the length of each record."""
     raw = np.frombuffer(data if data.endswith(b"\n") else data + b"\n", np.uint8)
     inside = np.cumsum(raw == ord('"'), dtype=np.uint8) & 1
@@ -98,12 +86,12 @@ def _records(data: bytes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     if inside[-1]:
         return np.zeros(2, np.intp), np.full(2, len(raw))
     starts = np.concatenate([[0], ends[:-1] + 1])
-    commas = (raw == ord(",")) & (inside == 0)
-    return np.add.reduceat(commas, starts, dtype=np.intp) + 1, ends - starts
+    between = (raw == ord(delimiter)) & (inside == 0)
+    return np.add.reduceat(between, starts, dtype=np.intp) + 1, ends - starts
 
 
-def _numbered_rows(data: bytes, source: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True)
+def _numbered_rows(data: bytes, delimiter: str, source: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True, delimiter=delimiter)
     line = 1
     try:
         for fields in reader:
@@ -115,13 +103,14 @@ def _numbered_rows(data: bytes, source: str) -> Iterator[tuple[int, list[str]]]:
         raise TableError(f"{source} is damaged: in the record that begins in line {line}, {what}.") from None
 
 
-def _count_rows(data: bytes, width: int, source: str) -> int:
-    """Count the records after the header; raise for the first with more or fewer fields than the header."""
-    count = -1
-    for line, fields in _numbered_rows(data, source):
+def _count_rows(data: bytes, width: int, delimiter: str, source: str) -> int:
+    """Count the records; raise for the first with more or fewer fields than asked."""
+    count = 0
+    for line, fields in _numbered_rows(data, delimiter, source):
         if len(fields) != width:
             found = f"{len(fields)} in line {line}"
-            hint = "A comma inside a value needs quotes around the value." if len(fields) > width else ""
+            mark = _IN_WORDS.get(delimiter, repr(delimiter))
+            hint = f"A {mark} inside a value needs quotes around the value." if len(fields) > width else ""
             asked = f"Every line of {source} must have {width} values"
             raise TableError(message(asked, found=found, hint=hint))
         count += 1
@@ -131,20 +120,18 @@ def _count_rows(data: bytes, width: int, source: str) -> int:
 def _names(header: list[str], source: str) -> list[str]:
     if not header:
         raise TableError(f"{source} is empty.")
-    first = ",".join(header)
-    for separator, words in ((";", "semicolons"), ("\t", "tabs")):
-        if first.count(separator) > first.count(","):
-            hint = "Save the table with commas."
-            raise TableError(message(f"{source} must be separated by commas", found=words, hint=hint))
-    numbers = [number_or_none(name) for name in header]
-    if None not in numbers and not all(str(number).endswith(".0") for number in numbers):
+    numbers = [number for name in header if (number := number_or_none(name)) is not None]
+    if 2 * len(numbers) > len(header) and not all(number.is_integer() for number in numbers):
         asked = f"The first line of {source} must name the columns"
-        raise TableError(
-            message(asked, found=f"numbers only, such as {header[0]}", hint="Add a line with names.")
-        )
+        how_many = "numbers only" if len(numbers) == len(header) else "mostly numbers"
+        found = f"{how_many}, such as {_a_number(header)}"
+        raise TableError(message(asked, found=found, hint=f"Add a line with names. {NO_HEADER_HINT}"))
     names = [name.strip() or f"column_{place}" for place, name in enumerate(header, start=1)]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise TableError(
-            f"The columns of {source} must have different names; more than one is called {listed(twice)}."
-        )
+        asked = f"The columns of {source} must have different names; more than one is called {listed(twice)}"
+        raise TableError(message(asked, hint=NO_HEADER_HINT if numbers else ""))
     return names
+
+
+def _a_number(header: list[str]) -> str:
+    return next(name.strip() for name in header if number_or_none(name) is not None)

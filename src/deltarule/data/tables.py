@@ -5,6 +5,7 @@ Not what a network makes of the columns: TableTransform (transforms.py) and Targ
 
 from __future__ import annotations
 
+import gzip
 import io
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -19,8 +20,12 @@ from numpy.typing import NDArray
 
 from deltarule.data import csv_text
 from deltarule.data.columns import Column, Kind, Table, row_numbers
+from deltarule.data.dialect import AUTO, Dialect, dialect
 from deltarule.errors import TableError, did_you_mean, message
 from deltarule.storage.atomic import PathLike, in_words, quoted, require_path, write_bytes
+
+_PARQUET = b"PAR1"
+_BROKEN = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 FrameLike: TypeAlias = Any
 """A Table, a data frame that narwhals knows (pandas, polars, pyarrow ...), a dict of columns, a 2-D array."""
@@ -29,42 +34,86 @@ DataFrame: TypeAlias = pl.DataFrame
 """The kind of data frame that this package itself makes."""
 
 
-def read_table(path: PathLike, text: Collection[str] = ()) -> DataFrame:
-    r"""Read a CSV file: UTF-8, a header, commas.
+MISSING = ("?", "NA", "N/A", "NaN", "nan", "NULL", "null")
+"""What stands for a missing value in a CSV file, beside nothing at all."""
 
-    The type of a column is decided over all rows: whole numbers, numbers, true/false, otherwise text.
-    Spaces around values do not count; an empty value and NaN are missing; empty lines are skipped.
+_COMMA_NUMBER = r"^[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?$"
+_THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})*$"
+
+
+def read_table(
+    path: PathLike,
+    text: Collection[str] = (),
+    *,
+    header: bool = True,
+    delimiter: str = "auto",
+    decimal: str = "auto",
+) -> DataFrame:
+    r"""Read a CSV or a Parquet file, recognized by its content.
+
+    CSV is text in UTF-8, or in UTF-16 with a byte order mark, perhaps packed by gzip. The type of a column is
+    decided over all rows: whole numbers, numbers, true/false, otherwise text. Spaces around values do not
+    count; missing are an empty value, ?, NA, N/A, NaN and null; empty lines are skipped. Thousands
+    separators are never assumed: such a column is text.
 
     Arguments:
         path: of the file.
         text: columns to be read as text even where they look like numbers; unknown names are ignored.
+        header: False where the first line is a row already; the columns are then named "1", "2", ...
+        delimiter: between values: one character or "tab"; "auto" is what cuts the first lines into equally
+            many values: a tab, a semicolon, a | or a comma.
+        decimal: "." or ","; "auto" is a comma where another delimiter stands between the values, numbers
+            are written so, and none with a point.
 
     Raises:
-        TableError: the file is missing, empty, no text, not UTF-8, ragged (the line is named), has no usable
-            header or no rows.
+        TableError: the file is missing, empty, damaged, no text, in another encoding, ragged (the line is
+            named), has no usable header or no rows.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "people.csv"
-    >>> _ = path.write_text("name,age\nAda,36\nAlan,\n")
+    >>> _ = path.write_text("name;height\nAda;1,65\nAlan;?\n")
     >>> read_table(path).rows()
-    [('Ada', 36), ('Alan', None)]
+    [('Ada', 1.65), ('Alan', None)]
     """
-    layout = csv_text.layout(_bytes(path), quoted(path))
+    written, data = dialect(header, delimiter, decimal), _bytes(path)
+    if data.startswith(_PARQUET):
+        return _parquet(data, quoted(path), written)
+    layout = csv_text.layout(data, quoted(path), written)
     texts = _plain_texts(layout) if layout.plain else None
     if texts is None:
-        records = list(csv_text.rows(layout.data, quoted(path)))[1:]
-        texts = pl.DataFrame(records, schema=dict.fromkeys(layout.names, pl.String), orient="row")
-    texts = texts.select(_stripped(pl.all()))
-    return pl.DataFrame([column if column.name in text else _typed(column) for column in texts])
+        schema = dict.fromkeys(layout.names, pl.String)
+        texts = pl.DataFrame(list(layout.rows(quoted(path))), schema=schema, orient="row")
+    bare = _stripped(pl.all())
+    texts = texts.select(pl.when(~bare.is_in(MISSING)).then(bare))
+    numbers = [column for column in texts if column.name not in text]
+    comma = written.decimal == "," or (
+        written.decimal != "." and _has_decimal_comma(numbers, layout.delimiter)
+    )
+    return pl.DataFrame([column if column.name in text else _typed(column, comma) for column in texts])
 
 
 def write_table(frame: FrameLike, path: PathLike) -> None:
-    """Write a data frame or a dict of columns as CSV, completely or not at all; an old file is replaced.
+    """Write a data frame or a dict of columns, completely or not at all; an old file is replaced.
+
+    The name decides: Parquet for .parquet, CSV for all others, packed for .gz.
 
     Raises:
         TableError: the path cannot be written, or the frame is none. An old file is then untouched.
     """
-    write_bytes(path, to_csv(frame), error=TableError)
+    write_bytes(path, to_bytes(frame, path), error=TableError)
+
+
+def to_bytes(frame: FrameLike, path: PathLike) -> bytes:
+    """Return what `write_table` writes to a file of this name.
+
+    Raises:
+        TableError: the frame is none, or holds what such a file cannot.
+    """
+    require_path(path, TableError)
+    suffix = Path(path).suffix.lower()
+    if suffix == ".parquet":
+        return _to_parquet(frame)
+    return gzip.compress(to_csv(frame), mtime=0) if suffix == ".gz" else to_csv(frame)
 
 
 def to_csv(frame: FrameLike) -> bytes:
@@ -78,6 +127,15 @@ def to_csv(frame: FrameLike) -> bytes:
         return native.write_csv().encode("utf-8")
     except (pl.exceptions.PolarsError, nw.exceptions.NarwhalsError) as reason:
         raise TableError(message(f"The table cannot be written as CSV: {in_words(reason)}")) from reason
+
+
+def _to_parquet(frame: FrameLike) -> bytes:
+    native, buffer = _native(data_frame(frame) if isinstance(frame, Mapping) else frame), io.BytesIO()
+    try:
+        native.write_parquet(buffer)
+    except (*_BROKEN, nw.exceptions.NarwhalsError) as reason:
+        raise TableError(message(f"The table cannot be written as Parquet: {in_words(reason)}")) from reason
+    return buffer.getvalue()
 
 
 def data_frame(columns: Mapping[str, Any]) -> DataFrame:
@@ -133,6 +191,20 @@ def _bytes(path: PathLike) -> bytes:
         raise TableError(message(f"{quoted(path)} cannot be read: {why}")) from reason
 
 
+def _parquet(data: bytes, source: str, written: Dialect) -> DataFrame:
+    if written != AUTO:
+        asked = f"{source} is a Parquet file, which knows its names and numbers"
+        raise TableError(message(asked, hint="Leave out header, delimiter and decimal."))
+    try:
+        frame = pl.read_parquet(io.BytesIO(data))
+    except _BROKEN as reason:
+        asked = f"{source} begins like a Parquet file and cannot be read: {in_words(reason)}"
+        raise TableError(message(asked, hint="Fetch or save it again.")) from None
+    if frame.is_empty():
+        raise TableError(f"{source} holds no rows.")
+    return frame
+
+
 def _neighbors(path: Path) -> list[str]:
     """Return the names in the same folder, where it can be listed."""
     try:
@@ -144,7 +216,13 @@ def _neighbors(path: Path) -> list[str]:
 def _plain_texts(layout: csv_text.Layout) -> pl.DataFrame | None:
     """Split the fields with polars; None where it sees the text differently from the layout."""
     try:
-        frame = pl.read_csv(io.BytesIO(layout.data), infer_schema=False, new_columns=layout.names)
+        frame = pl.read_csv(
+            io.BytesIO(layout.data),
+            infer_schema=False,
+            has_header=layout.header,
+            separator=layout.delimiter,
+            new_columns=layout.names,
+        )
     except pl.exceptions.PolarsError:
         return None
     return frame.filter(~pl.Series(layout.blank)) if frame.height == len(layout.blank) else None
@@ -156,10 +234,30 @@ def _stripped(text: pl.Expr) -> pl.Expr:
     return pl.when(bare.str.len_bytes() > 0).then(bare)
 
 
-def _typed(text: pl.Series) -> pl.Series:
+def _has_decimal_comma(columns: Iterable[pl.Series], delimiter: str) -> bool:
+    """Whether some column is numbers with commas that cannot be those of thousands, and none has points."""
+    if delimiter == ",":
+        return False
+    written = False
+    for text in columns:
+        values = text.drop_nulls()
+        if (
+            values.str.contains(".", literal=True).any()
+            and values.cast(pl.Float64, strict=False).null_count() == 0
+        ):
+            return False
+        numbers = values.str.contains(_COMMA_NUMBER).all() and values.str.contains(",", literal=True).any()
+        written |= numbers and not values.str.contains(_THOUSANDS).all()
+    return written
+
+
+def _typed(text: pl.Series, comma: bool = False) -> pl.Series:
     """Return whole numbers, numbers, booleans or the text: the first as which every value can be read."""
+    if comma and text.str.contains(".", literal=True).any():
+        return text
+    spelled = text.str.replace(",", ".", literal=True) if comma else text
     for dtype in (pl.Int64, pl.Float64):
-        numbers = text.cast(dtype, strict=False)
+        numbers = spelled.cast(dtype, strict=False)
         if numbers.null_count() == text.null_count():
             return numbers
     lower = text.drop_nulls().unique().str.to_lowercase()
