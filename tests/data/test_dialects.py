@@ -11,7 +11,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from deltarule.data.tables import read_table, to_bytes, write_table
+from deltarule.data.tables import as_table, read_table, to_bytes, write_table
+from deltarule.data.treatments import DroppedColumn, NumericColumn
+from deltarule.data.understanding import understand
 from deltarule.errors import TableError
 
 ROWS = [(1.5, "x"), (2.0, None)]
@@ -128,6 +130,16 @@ def test_the_dialect_may_be_forced(
 def test_what_is_no_dialect(tmp_path: Path, options: dict[str, Any], words: str) -> None:
     with pytest.raises(TableError, match=words):
         read_table(put(tmp_path, USUAL), **options)
+
+
+def test_text_that_looks_like_numbers_with_commas_says_so(tmp_path: Path) -> None:
+    rows = "".join(f"{k};1,{k}\n" for k in range(100, 140))
+    frame = read_table(put(tmp_path, "n;price\n" + rows))
+    note = understand(as_table(frame).column("price"))
+    assert isinstance(note, DroppedColumn)
+    assert note.reason.endswith("write no commas between thousands, or say --decimal comma")
+    forced = read_table(put(tmp_path, "n;price\n" + rows), decimal="comma")
+    assert isinstance(understand(as_table(forced).column("price")), NumericColumn)
 
 
 def test_parquet_is_recognized_by_its_content(tmp_path: Path) -> None:

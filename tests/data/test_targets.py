@@ -220,3 +220,12 @@ NUMBERS = TargetTransform.fit(frame([0.5, 1.5]), "y").to_dict()
 def test_stored_targets_are_checked(stored: dict[str, Any], words: str) -> None:
     with pytest.raises(ModelFileError, match=words):
         TargetTransform.from_dict(stored)
+
+
+def test_a_full_stop_after_a_known_label_does_not_count() -> None:
+    target = TargetTransform.fit({"income": ["<=50K", ">50K"]}, "income")
+    assert target.encode({"income": [">50K.", "<=50K", "<=50K."]}).tolist() == [[1.0], [0.0], [0.0]]
+    with pytest.raises(TableError, match=r"got '>50K\.\.' in row 1"):
+        target.encode({"income": [">50K.."]})
+    both = TargetTransform.fit({"v": ["a", "a."]}, "v")
+    assert both.encode({"v": ["a.", "a"]}).tolist() == [[1.0], [0.0]]

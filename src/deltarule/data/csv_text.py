@@ -111,7 +111,7 @@ def _count_rows(data: bytes, width: int, delimiter: str, source: str) -> int:
             found = f"{len(fields)} in line {line}"
             mark = _IN_WORDS.get(delimiter, repr(delimiter))
             hint = f"A {mark} inside a value needs quotes around the value." if len(fields) > width else ""
-            asked = f"Every line of {source} must have {width} values"
+            asked = f"Every line of {source} must have {width} value{'s' * (width > 1)}"
             raise TableError(message(asked, found=found, hint=hint))
         count += 1
     return count

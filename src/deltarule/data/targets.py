@@ -213,10 +213,15 @@ class TargetTransform:
         return cls(fields.text("name"), task, tuple(labels), scaler)
 
     def _codes(self, column: Column) -> NDArray[np.intp]:
-        """Return the place of each row's label; labels are matched as text: 1, 1.0 and "1" are the same."""
+        """Return the place of each row's label.
+
+        Labels are matched as text: 1, 1.0 and "1" are the same; a full stop at the end of an unknown one does
+        not count (the test rows of UCI Adult have it).
+        """
         known = {key(label): place for place, label in enumerate(self.labels)}
         labels, codes = column.distinct()
-        places = np.array([known.get(key(label), -1) for label in labels], dtype=np.intp)[codes]
+        matched = [known.get(text, known.get(text.removesuffix("."), -1)) for text in map(key, labels)]
+        places = np.array(matched, dtype=np.intp)[codes]
         if (new := np.flatnonzero(places < 0)).size:
             asked = f"The target {self.name!r} must be one of the classes seen in training"
             found = f"{shown(column.label(new[0]))} {column.place(new[0])}"

@@ -43,6 +43,7 @@ _IDENTIFIER = re.compile(
     r"(?i:(^|[\W_])(id|uuid|guid|key|index|idx|row|rownum|nr|no)($|[\W_]))|[a-z]I[Dd]($|[A-Z_])|^ID(?![A-Z])",
     re.A,
 )
+_COMMAS = re.compile(r"[+-]?\d[\d.]*,\d[\d.,]*$")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4}")
 
 
@@ -132,9 +133,13 @@ def _too_many_levels(column: Column, max_levels: int) -> str:
 
 
 def _hint(column: Column) -> str:
-    """Say so where a column is text only because of a few values, or holds dates."""
+    """Say so where a column is text only because of a few values, or holds dates or numbers with commas."""
     if column.levels and _DATE.match(column.levels[0]) and _DATE.match(column.levels[-1]):
         return "; they look like dates: add columns of numbers made from them"
+    if sum(_COMMAS.match(level) is not None for level in column.levels) > 0.5 * len(column.levels):
+        return (
+            "; they look like numbers with commas: write no commas between thousands, or say --decimal comma"
+        )
     numbers = sum(number_or_none(level) is not None for level in column.levels)
     first = column.first_text()
     if first is None or numbers < 0.8 * len(column.levels):

@@ -40,7 +40,7 @@ from deltarule.training.settings import Callback
 from deltarule.training.stopping import EarlyStopping
 
 TableLike: TypeAlias = FrameLike
-"""A data frame, a dict of columns, a 2-D array (see `deltarule.data.tables`), or the path of a CSV file."""
+"""A data frame, a dict of columns, a 2-D array (see `deltarule.data.tables`), the path of CSV or Parquet."""
 
 EARLY_STOPPING = EarlyStopping(patience=20)
 
@@ -127,7 +127,7 @@ class TableModel:
         """Train a network on a table; Ctrl-C ends it cleanly, with the best network so far.
 
         Arguments:
-            table: a data frame, a dict of columns, or the path of a CSV file. Rows need a target.
+            table: a data frame, a dict of columns, or the path of a CSV or Parquet file. Rows need a target.
             target: the name of the column to predict.
             task: "regression", "classification" or "auto" (see `deltarule.data.targets` for the rule).
             hidden: the widths of the hidden layers; () for none.
