@@ -46,6 +46,16 @@ def test_json_is_one_object_with_all_digits(run: Run, regressor: Path) -> None:
     }
 
 
+def test_the_table_may_be_written_as_for_train(run: Run) -> None:
+    rows = "".join(f"{n};{n % 7},5;{'ja' if n % 2 else 'nein'}\n" for n in range(40))
+    Path("plain.csv").write_text(rows, encoding="utf-8")
+    dialect = ["--no-header", "--delimiter", ";", "--decimal", "comma"]
+    assert run("train", "plain.csv", "-t", "3", *dialect, "--epochs", "2", "-o", "model").code == 0
+    answer = run("evaluate", "model", "plain.csv", *dialect, "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert json.loads(answer.out)["n_rows"] == 40
+
+
 def test_rows_without_a_target_do_not_count(run: Run, regressor: Path) -> None:
     Path("new.csv").write_text("number,rooms,district,price\n1,3,north,240\n2,4,south,\n")
     answer = run("evaluate", regressor, "new.csv", "--json")

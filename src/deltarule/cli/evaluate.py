@@ -10,26 +10,37 @@ import typer
 from deltarule.cli import parameters
 from deltarule.cli.display import note, warnings_as_notes
 from deltarule.cli.json_lines import say_json
+from deltarule.cli.options import Decimal, Delimiter, NoHeader
 from deltarule.cli.predict import ModelPath
 from deltarule.cli.summary import no_better_than_baseline, show_scores
+from deltarule.data.dialect import Dialect
+from deltarule.data.tables import read_table
 from deltarule.table_model import TableModel
 
 TableFile = Annotated[
     Path,
     typer.Argument(
         metavar="TABLE",
-        help="CSV file with the columns and the target the model was trained on.",
+        help="CSV or Parquet file with the columns and the target the model was trained on.",
         callback=parameters.parser(parameters.file_name),
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def evaluate(model: ModelPath, table: TableFile, json: Json = False) -> None:
+def evaluate(
+    model: ModelPath,
+    table: TableFile,
+    no_header: NoHeader = False,
+    delimiter: Delimiter = "auto",
+    decimal: Decimal = "auto",
+    json: Json = False,
+) -> None:
     """Judge a model on a table whose target is known, beside the baseline."""
     with warnings_as_notes():
         loaded = TableModel.load(model)
-        scores = loaded.judge(table)
+        written = Dialect(not no_header, delimiter, decimal)
+        scores = loaded.judge(read_table(table, loaded.text_columns, **written._asdict()))
         if json:
             name, task = loaded.target.name, loaded.target.task
             say_json(

@@ -25,7 +25,7 @@ from deltarule.table_model import TableModel, TableTraining
 from deltarule.table_model.preparation import LEARNING_RATES
 
 TABLE, NETWORK, TRAINING, OPTIONS = "Table", "Network", "Training", "Options"
-RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
+RATES = ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items())
 
 
 def option(*flags: str, panel: str, help: str, parser: Any = None, **more: Any) -> Any:
@@ -72,9 +72,7 @@ Target = Annotated[str, option("--target", "-t", panel=TABLE, help="The column t
 NoHeader = Annotated[
     bool, option("--no-header", panel=TABLE, help="The first line is a row; columns are 1, 2, ...")
 ]
-Delimiter = Annotated[
-    str, option(panel=TABLE, help="Between values: a character or tab.", metavar="CHARACTER")
-]
+Delimiter = Annotated[str, option(panel=TABLE, help="Between values: a character or tab.", metavar="MARK")]
 Decimal = Annotated[str, option(panel=TABLE, help="Decimal mark: point or comma.", metavar="MARK")]
 Task = Annotated[str, name(TABLE, "", ("auto", *TASKS), parameters.task)]
 Exclude = Annotated[list[str] | None, columns("Columns to leave out.")]

@@ -50,7 +50,7 @@ from deltarule.training.reports import EpochReport, StopKind
 from deltarule.training.stopping import EarlyStopping, plural
 
 HeldOut = Annotated[float, part("Share of the rows kept for scores.")]
-Watched = Annotated[float, part("Share of the remaining rows, watched to stop in time.")]
+Watched = Annotated[float, part("Share of the others, watched to stop in time.")]
 Epochs = Annotated[Any, count("Passes over the rows, at most.")]
 Patience = Annotated[Any, count("Epochs without improvement before stopping.")]
 Output = Annotated[

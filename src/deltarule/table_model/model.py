@@ -279,9 +279,14 @@ class TableModel:
         """
         return dict(self.judge(table).network)
 
-    def _read(self, table: TableLike) -> Table:
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns that a file of this kind has to be read as text for, the target's among them."""
         labels_are_text = any(isinstance(label, str) for label in self.classes)
-        return _table_of(table, (*self.inputs.text_columns, *([self.target.name] if labels_are_text else [])))
+        return (*self.inputs.text_columns, *([self.target.name] if labels_are_text else []))
+
+    def _read(self, table: TableLike) -> Table:
+        return _table_of(table, self.text_columns)
 
     # -- files --------------------------------------------------------------------------------------------
 

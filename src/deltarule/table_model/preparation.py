@@ -28,7 +28,7 @@ from deltarule.training.stopping import EarlyStopping
 
 Auto = Literal["auto"]
 
-LEARNING_RATES = {"adam": 0.003, "sgd": 0.05}
+LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.003, "adamw": 0.003}
 """For standardized inputs and batches of 32; other optimizers keep the rate of their own."""
 
 
