@@ -57,7 +57,9 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode())
     except OSError as reason:
-        raise InputError(message(f"{quoted(path)} cannot be read ({in_words(reason)})")) from reason
+        raise InputError(
+            message(f"{quoted(path)} cannot be read ({in_words(reason)})", hint="Check the path.")
+        ) from reason
     except (ValueError, RecursionError) as reason:
         asked = f"{quoted(path)} is no TOML file ({in_words(reason)})"
         raise InputError(message(asked, hint="Write lines such as hidden = [16, 8].")) from reason

@@ -15,6 +15,7 @@ from rich.table import Table
 from deltarule.cli import parameters
 from deltarule.cli.display import note, say, show
 from deltarule.cli.help_pages import Verb, Verbs
+from deltarule.cli.options import file_argument
 from deltarule.data.datasets import DATASETS, DataSet
 from deltarule.data.tables import write_table
 from deltarule.errors import InputError, TableError, message
@@ -32,12 +33,7 @@ def dataset(text: str) -> DataSet:
 Which = Annotated[
     DataSet, typer.Argument(metavar="NAME", help="Name of the data set.", parser=parameters.parser(dataset))
 ]
-Output = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE", help="CSV file to write.", callback=parameters.parser(parameters.file_name)
-    ),
-]
+Output = Annotated[Path, file_argument("FILE", "CSV file to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file of this name.")]
 
 

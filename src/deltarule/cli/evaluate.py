@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from deltarule.cli import parameters
 from deltarule.cli.display import note, warnings_as_notes
 from deltarule.cli.json_lines import say_json
-from deltarule.cli.options import Decimal, Delimiter, NoHeader
+from deltarule.cli.options import Decimal, Delimiter, Json, NoHeader, file_argument
 from deltarule.cli.predict import ModelPath
 from deltarule.cli.summary import no_better_than_baseline, show_scores
 from deltarule.data.dialect import Dialect
@@ -19,13 +16,8 @@ from deltarule.table_model import TableModel
 
 TableFile = Annotated[
     Path,
-    typer.Argument(
-        metavar="TABLE",
-        help="CSV or Parquet file with the columns and the target the model was trained on.",
-        callback=parameters.parser(parameters.file_name),
-    ),
+    file_argument("TABLE", "CSV or Parquet file with the columns and the target the model was trained on."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def evaluate(

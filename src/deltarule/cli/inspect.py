@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich import box
 from rich.table import Table
 
 from deltarule.cli.display import plain, say, show
 from deltarule.cli.json_lines import say_json
+from deltarule.cli.options import Json
 from deltarule.cli.predict import ModelPath
 from deltarule.cli.summary import column_lines, rows_in_words, show_lines, show_scores, target_in_words
 from deltarule.network import Network
@@ -19,8 +19,6 @@ from deltarule.table_model import TableModel, fitted
 
 MOST_NESTED = 4
 """Lists of records of numbers are what training writes; a stranger's file may nest them endlessly."""
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def inspect(model: ModelPath, json: Json = False) -> None:

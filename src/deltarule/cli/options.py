@@ -69,6 +69,14 @@ TableFile = Annotated[
     ),
 ]
 Target = Annotated[str, option("--target", "-t", panel=TABLE, help="The column to predict.", metavar="NAME")]
+
+
+def file_argument(metavar: str, help: str) -> Any:
+    """Return an argument that names a file."""
+    return typer.Argument(metavar=metavar, help=help, callback=parameters.parser(parameters.file_name))
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 NoHeader = Annotated[
     bool, option("--no-header", panel=TABLE, help="The first line is a row; columns are 1, 2, ...")
 ]

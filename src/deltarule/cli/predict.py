@@ -8,10 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from deltarule.cli import parameters
 from deltarule.cli.display import say, warnings_as_notes
 from deltarule.cli.json_lines import of_columns
-from deltarule.cli.options import Decimal, Delimiter, NoHeader
+from deltarule.cli.options import Decimal, Delimiter, NoHeader, file_argument
 from deltarule.data.dialect import Dialect
 from deltarule.data.tables import DataFrame, read_table, to_bytes
 from deltarule.errors import TableError, message
@@ -21,12 +20,10 @@ from deltarule.table_model import TableModel
 SCREEN = Path("-")
 
 
-def _file(metavar: str, help: str) -> Any:
-    return typer.Argument(metavar=metavar, help=help, callback=parameters.parser(parameters.file_name))
-
-
-ModelPath = Annotated[Path, _file("MODEL", "Model file, made by deltarule train.")]
-TableFile = Annotated[Path, _file("TABLE", "CSV or Parquet file with the columns the model was trained on.")]
+ModelPath = Annotated[Path, file_argument("MODEL", "Model file, made by deltarule train.")]
+TableFile = Annotated[
+    Path, file_argument("TABLE", "CSV or Parquet file with the columns the model was trained on.")
+]
 Output = Annotated[
     Path,
     typer.Option(

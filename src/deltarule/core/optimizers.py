@@ -256,7 +256,7 @@ def clipped(gradient: Array, norm: float | None) -> Array:
     """
     if norm is None:
         return gradient
-    length = float(np.sqrt(np.sum(np.square(gradient, dtype=np.float64))))
+    length = float(np.linalg.norm(gradient.astype(np.float64)))
     return gradient * (norm / length) if length > norm else gradient
 
 

@@ -15,9 +15,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from deltarule.errors import TableError, message
-from deltarule.storage.recognize import known_kind
+from deltarule.storage.recognize import GZIP, known_kind
 
-GZIP = b"\x1f\x8b"
 LONGEST_LINE = 2**24
 """Bytes that the first line of a table may have."""
 

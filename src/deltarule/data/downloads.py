@@ -19,9 +19,9 @@ from pathlib import Path
 
 import platformdirs
 
-from deltarule.data.idx import GZIP
 from deltarule.errors import DataSetError, message
 from deltarule.storage.atomic import in_words, quoted, require_writable, write_bytes
+from deltarule.storage.recognize import GZIP
 
 FOLDER = "DELTARULE_DATA"
 """The environment variable that names the data folder."""

@@ -20,13 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from deltarule.errors import DataSetError, message
 from deltarule.storage.atomic import PathLike, in_words, quoted, require_path, write_bytes
-from deltarule.storage.recognize import known_kind
+from deltarule.storage.recognize import GZIP, known_kind
 
 DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """The types by their byte in the header."""
 ALLOWED = "uint8, int8, int16, int32, float32, float64"
 
-GZIP = b"\x1f\x8b"
 MOST_DIMENSIONS = 64
 """NumPy's limit; the format would allow 255."""
 MOST_EXPANSION = 1032

@@ -1,16 +1,17 @@
-"""What a file seems to be that is not what was asked for, from its first bytes: for error messages only."""
+"""What a file is, from its first bytes; in words for messages where it was not what was asked for."""
 
 from __future__ import annotations
 
 import codecs
 
+GZIP = b"\x1f\x8b"
 _PICKLE = "a pickle, which is never loaded here because a pickle can execute code"
 _SIGNATURES = {
     b"PK\x03\x04": "a zip archive (files of PyTorch, Keras, NumPy's .npz and Excel are such)",
     b"\x89HDF\r\n\x1a\n": "an HDF5 file",
     b"\x93NUMPY": "a .npy file of NumPy",
     b"PAR1": "a Parquet file",
-    b"\x1f\x8b": "a gzip file",
+    GZIP: "a gzip file",
     b"\x89PNG": "a picture (PNG)",
     b"%PDF": "a PDF",
     codecs.BOM_UTF16_LE: "UTF-16 text",
