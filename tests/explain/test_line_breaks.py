@@ -31,6 +31,12 @@ def test_a_long_fraction_lies_down() -> None:
     assert broken([r"y &= \frac{1 + 2}{3}"]) == [r"y &= \frac{1 + 2}{3}"]
 
 
+def test_a_fraction_over_a_sum_stays_upright() -> None:
+    """On the line, it would need parentheses."""
+    fraction = r"\frac{" + " + ".join(["1234567890"] * 9) + r"}{\sqrt{v} + \varepsilon}"
+    assert broken([rf"y &= {fraction}"]) == [rf"y &= {fraction}"]
+
+
 def test_where_samples_are_columns_no_sentence_speaks_of_rows() -> None:
     net = dr.Network([2, 2, 1], ["tanh", "identity"], seed=1)
     X, y = np.ones((3, 2)), np.ones(3)

@@ -11,6 +11,7 @@ WIDTH = 60
 OPEN, CLOSE = ("{", r"\left", r"\begin"), ("}", r"\right", r"\end")
 TOKENS = re.compile(r"\\[a-zA-Z]+|[{}]| [+-] |.", re.DOTALL)
 NO_ROOM = re.compile(r"\\(?:left|right|bigl|bigr|frac|mathrm)\b|[{}_^ ]")
+SINGLE = re.compile(r"[\w.]+")
 COMMAND = re.compile(r"\\[a-zA-Z]+")
 
 
@@ -45,12 +46,12 @@ def width(latex: str) -> int:
 
 
 def _unstacked(right: str) -> str:
-    """A right side that is one fraction, as a quotient on the line, which can be broken."""
+    """A right side that is a sum over one number or letter, as a quotient on the line, to be broken."""
     start, _, rest = right.partition(r"\frac{")
     over = _group(rest)
     under = _group(rest[len(over) + 2 :])
     whole = start + r"\frac{" + over + "}{" + under + "}" == right
-    return rf"{start}\bigl({over}\bigr) / {under}" if whole else right
+    return rf"{start}\bigl({over}\bigr) / {under}" if whole and SINGLE.fullmatch(under) else right
 
 
 def _group(latex: str) -> str:
