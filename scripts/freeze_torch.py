@@ -118,6 +118,8 @@ def network(case: dict[str, Any], parameters: list[Tensor]) -> Tensor:
     """The last z of a network with one hidden layer."""
     W1, b1, W2, b2 = parameters
     hidden = ACTIVATIONS[case["hidden"]](torch.tensor(case["X"]) @ W1 + b1)
+    if "dropout" in case:
+        hidden = hidden * torch.tensor(case["dropout"])
     return hidden @ W2 + b2 + torch.tensor(case["offset"])
 
 
@@ -168,6 +170,14 @@ def activation_cases() -> list[dict[str, Any]]:
     return cases
 
 
+def with_gradient(case: dict[str, Any]) -> dict[str, Any]:
+    """The case with its objective and the gradient of that."""
+    parameters = leaves(case)
+    J = objective(case, parameters)
+    J.backward()
+    return {**case, "objective": J.item(), "gradient": [leaf.grad.tolist() for leaf in parameters]}
+
+
 def gradient_cases() -> list[dict[str, Any]]:
     """Objective and gradient for every pair of loss and output, the hidden activation taking turns."""
     rng, cases = random.Random(2), []
@@ -175,12 +185,17 @@ def gradient_cases() -> list[dict[str, Any]]:
     for turn, (loss, output) in enumerate(pairs):
         k = 2 + turn % 3 if output == "softmax" else 1 + turn % 4  # softmax of one output is always 1
         case = draw(rng, loss, output, ANY_OUTPUT[turn % len(ANY_OUTPUT)], k)
-        parameters = leaves(case)
-        J = objective(case, parameters)
-        J.backward()
-        case["objective"] = J.item()
-        case["gradient"] = [parameter.grad.tolist() for parameter in parameters]
-        cases.append(case)
+        cases.append(with_gradient(case))
+    return cases
+
+
+def dropout_cases() -> list[dict[str, Any]]:
+    """As gradient_cases, with hidden units left out: the factor of each is 0 or 2.5."""
+    rng, cases = random.Random(4), []
+    for hidden in ACTIVATIONS:
+        case = draw(rng, "half_squared_error", "tanh", hidden, 2)
+        case["dropout"] = [[2.5 * float(rng.random() > 0.6) for _ in range(HIDDEN)] for _ in range(N)]
+        cases.append(with_gradient(case))
     return cases
 
 
@@ -269,6 +284,7 @@ def main(folder: Path) -> None:
         "gradients": gradient_cases(),
         "trainings": training_cases(),
         "schedules": schedule_cases(),
+        "dropout": dropout_cases(),
     }
     for name, cases in files.items():
         lines = ",\n".join(json.dumps(case) for case in cases)

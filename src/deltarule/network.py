@@ -222,6 +222,7 @@ class Network:
         offset: ArrayLike | None = None,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
         clip_norm: float | None = None,
+        dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
         validation: preparation.Validation | None = None,
@@ -252,6 +253,7 @@ class Network:
             offset: added to z of the output layer, (n, k) or (n,).
             penalty: one or several, added to J once per step.
             clip_norm: a longer gradient is shortened to this length, ‖∂J/∂θ‖, before the optimizer sees it.
+            dropout: p of each hidden unit to be left out, per row and epoch; one, or one per hidden layer.
             label_smoothing: ε; training targets of K classes become (1 - ε) y + ε / K, in cross-entropies.
             reduction: whether a step divides by the weight of its rows ("mean") or not ("sum").
             validation: (X, y), (X, y, sample_weight) or (X, y, sample_weight, offset), or the fraction of
@@ -297,6 +299,7 @@ class Network:
         offset: ArrayLike | None = None,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
         clip_norm: float | None = None,
+        dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
         validation: preparation.Validation | None = None,
@@ -345,7 +348,8 @@ class Network:
         plan = BatchPlan(len(rows.X), batch_size, require_flag("shuffle", shuffle), remainder, seed, own)
         optimizer_ = inputs.optimizer_for(optimizer, self._architecture.n_layers)
         record, clip = require_flag("record_steps", record_steps), preparation.clip_norm_of(clip_norm)
-        job = Job(objective, optimizer_, rows, plan, record, epochs, clip)
+        drops = preparation.dropout_of(dropout, self._architecture, seed)
+        job = Job(objective, optimizer_, rows, plan, record, epochs, clip, drops)
         return self._start(job, engine, settings)
 
     def _start(self, job: Job, engine: str | Engine, settings: Settings) -> Training:

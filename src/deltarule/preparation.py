@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +12,7 @@ from deltarule import inputs
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import DECAY, OPEN_UNIT, POSITIVE, Array, require_choice, require_number
+from deltarule.core.dropout import Dropout
 from deltarule.core.initializers import symmetric_units
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Reduction, Rows
@@ -105,6 +106,26 @@ def clip_norm_of(clip_norm: float | None) -> float | None:
         InputError: it is not positive.
     """
     return None if clip_norm is None else require_number("clip_norm", clip_norm, POSITIVE)
+
+
+def dropout_of(dropout: float | Sequence[float], architecture: Architecture, seed: int) -> Dropout | None:
+    """Return which units the rows lose, or None where they keep all.
+
+    Raises:
+        InputError: a fraction is not in [0, 1), or there are not as many as hidden layers.
+    """
+    hidden, several = architecture.n_layers - 1, isinstance(dropout, Sequence | np.ndarray)
+    given = cast(Sequence[float], dropout) if several else [cast(float, dropout)] * max(1, hidden)
+    fractions = tuple(require_number("dropout", fraction, DECAY) for fraction in given)
+    if several and len(fractions) != hidden:
+        asked = f"`dropout` must be one number, or one for each of the {hidden} hidden layers"
+        raise InputError(message(asked, found=repr(list(given))))
+    if not any(fractions):
+        return None
+    if not hidden:
+        hint = "Leave it out, or give the network a hidden layer."
+        raise InputError(message("`dropout` needs hidden layers", found="a network without", hint=hint))
+    return Dropout(fractions, seed)
 
 
 def require_arrays(validation: Validation | None) -> None:

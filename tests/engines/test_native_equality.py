@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.architecture import Architecture
+from deltarule.core.dropout import Dropout
 from deltarule.core.losses import LOSSES
 from deltarule.core.objective import Objective, Rows
 from deltarule.core.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSProp
@@ -348,6 +349,26 @@ def test_gradients_that_are_clipped(instruction_set: str, plan: str, inner: Any,
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
     free = run(REFERENCE, replace(job, clip_norm=None), at.theta, epochs=5).state.theta
     assert np.abs(free - expected).max() > 1e-9
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("hidden", ACTIVATIONS)
+@pytest.mark.parametrize("inner", [(3, 6), (40, 5), (7, 70)], ids=["narrow", "wide", "wider"])
+@pytest.mark.parametrize("plan", PLANS_OF_20_ROWS)
+@each_instruction_set
+def test_units_that_are_left_out(
+    instruction_set: str, plan: str, inner: Any, hidden: str, dtype: Any
+) -> None:
+    activations = [ACTIVATIONS[name] for name in (hidden, "tanh", "identity")]
+    at = case(LOSSES["half_squared_error"], activations, (3, *inner, 2), 20, weighted=True, dtype=dtype)
+    plan_ = BatchPlan(20, **PLANS_OF_20_ROWS[plan])
+    job = replace(at.job(SGD(0.01), plan_), dropout=Dropout((0.3, 0.6), 2**63 + 5))
+    expected = run(REFERENCE, job, at.theta, epochs=3).state.theta
+    found = run(NativeEngine(instruction_set), job, at.theta, epochs=3).state.theta
+    exact = dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-10 if exact else 1e-3, atol=1e-12 if exact else 1e-5)
+    free = run(REFERENCE, replace(job, dropout=None), at.theta, epochs=3).state.theta
+    assert np.abs(free - expected).max() > 1e-4
 
 
 ONE_BY_ONE: tuple[Optimizer, ...] = (

@@ -11,6 +11,7 @@ import pytest
 
 import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS
+from deltarule.core.dropout import Dropout
 from deltarule.core.losses import LOSSES
 from deltarule.core.optimizers import SGD, Adam
 from deltarule.core.penalties import L2
@@ -78,6 +79,17 @@ def test_any_number_of_threads(instruction_set: str, dtype: Any, plan: str, shap
 def test_any_number_of_threads_clips_alike(plan: str, shape: str) -> None:
     at = problem(shape)
     job = replace(job_of(at, plan), clip_norm=0.05)
+    alone = run(NativeEngine(threads=1), job, at.theta, 2).bits()
+    for threads in THREADS:
+        assert run(NativeEngine(threads=threads), job, at.theta, 2).bits() == alone
+
+
+@pytest.mark.parametrize("shape", ["narrow", "wide", "softmax inside"])
+@each_plan
+def test_any_number_of_threads_leaves_out_the_same_units(plan: str, shape: str) -> None:
+    at = problem(shape)
+    hidden = at.objective.architecture.n_layers - 1
+    job = replace(job_of(at, plan), dropout=Dropout((0.4,) * hidden, 8))
     alone = run(NativeEngine(threads=1), job, at.theta, 2).bits()
     for threads in THREADS:
         assert run(NativeEngine(threads=threads), job, at.theta, 2).bits() == alone

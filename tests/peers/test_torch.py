@@ -19,11 +19,19 @@ import pytest
 import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.learning_rates import Patience, after_epoch, entries_of, progress_of_epochs, rates_of
+from deltarule.core.losses import LOSSES
+from deltarule.core.objective import Objective, Rows
 from deltarule.core.optimizers import Optimizer
 
 DATA = Path(__file__).parent / "data"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "freeze_torch.py"
-FILES = ("torch_activations.json", "torch_gradients.json", "torch_trainings.json", "torch_schedules.json")
+FILES = (
+    "torch_activations.json",
+    "torch_gradients.json",
+    "torch_trainings.json",
+    "torch_schedules.json",
+    "torch_dropout.json",
+)
 
 OPTIMIZERS: dict[str, Optimizer] = {
     "sgd": dr.SGD(0.1),
@@ -88,6 +96,17 @@ def test_gradient(case: dict[str, Any]) -> None:
     for found, expected in zip((g.dW[0], g.db[0], g.dW[1], g.db[1]), case["gradient"], strict=True):
         size = float(np.max(np.abs(expected)))
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13 * size)
+
+
+@pytest.mark.parametrize("case", cases(FILES[4]), ids=lambda case: case["hidden"])
+def test_gradient_with_dropout(case: dict[str, Any]) -> None:
+    net = network_of(case)
+    objective = Objective(net.architecture, LOSSES[case["loss"]])
+    rows = Rows(*(np.array(case[name]) for name in ("X", "y", "w", "offset")))
+    sums = objective.sums(net.theta, rows, [np.array(case["dropout"])])
+    assert sums.loss / sums.weight == pytest.approx(case["objective"], rel=1e-13)
+    expected = np.concatenate([np.ravel(part) for part in case["gradient"]])
+    np.testing.assert_allclose(sums.gradient / sums.weight, expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("case", cases(FILES[2]), ids=lambda case: f"{case['loss']}-{case['optimizer']}")

@@ -22,7 +22,7 @@ class Step(NamedTuple):
     Attributes:
         x: its input, (n, i); of the first layer, X.
         z: its pre-activation x W + b, (n, o), before φ.
-        a: its activation φ(z), (n, o); the next layer's x, and of the last layer, ŷ.
+        a: its activation φ(z), (n, o); the next layer's x (without dropout), and of the last layer, ŷ.
     """
 
     x: Array
@@ -52,8 +52,12 @@ def forward(
     b: Sequence[Array | None],
     activations: Sequence[Activation],
     offset: Array | None = None,
+    dropout: Sequence[Array] = (),
 ) -> list[Step]:
-    """z = x W + b and a = φ(z), layer after layer; the offset is added to the last z."""
+    """z = x W + b and a = φ(z), layer after layer; the offset is added to the last z.
+
+    With dropout, the next layer's x is a ⊙ r, where r, (n, o) of each hidden layer, is 0 or 1 / (1 - p).
+    """
     steps = []
     for layer, (W_l, b_l, activation) in enumerate(zip(W, b, activations, strict=True), start=1):
         z = x @ W_l
@@ -63,18 +67,27 @@ def forward(
             z = z + offset
         a = activation.value(z)
         steps.append(Step(x, z, a))
-        x = a
+        x = a * dropout[layer - 1] if layer <= len(dropout) else a
     return steps
 
 
 def backward(
-    steps: Sequence[Step], W: Sequence[Array], activations: Sequence[Activation], delta: Array
+    steps: Sequence[Step],
+    W: Sequence[Array],
+    activations: Sequence[Activation],
+    delta: Array,
+    dropout: Sequence[Array] = (),
 ) -> list[Array]:
-    """The delta rule: d_a = delta_next W_nextᵀ, delta = d_a ⊙ φ′(z), from the last layer to the first."""
+    """The delta rule: d_a = delta_next W_nextᵀ, delta = d_a ⊙ φ′(z), from the last layer to the first.
+
+    With dropout, d_a = (delta_next W_nextᵀ) ⊙ r.
+    """
     deltas = [delta]
     for layer in range(len(W) - 1, 0, -1):
         step = steps[layer - 1]
         d_a = deltas[0] @ W[layer].T
+        if dropout:
+            d_a = d_a * dropout[layer - 1]
         deltas.insert(0, activations[layer - 1].derivative(step.z, step.a, d_a))
     return deltas
 

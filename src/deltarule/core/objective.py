@@ -5,6 +5,7 @@ J = Σ wᵢ ℓᵢ / Σ wᵢ + penalties for ``reduction="mean"``, Σ wᵢ ℓ�
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -61,9 +62,9 @@ class Objective:
         loss = equations.loss_sum(rows.y, rows.w, output, self.loss, self.architecture.activations[-1])
         return loss, weight_of(rows)
 
-    def sums(self, theta: Array, rows: Rows) -> Sums:
-        """Σ wᵢ ℓᵢ, Σ wᵢ and Σ wᵢ ∇ℓᵢ of the rows."""
-        loss, _, dW, db = self._backward(theta, rows)
+    def sums(self, theta: Array, rows: Rows, dropout: Sequence[Array] = ()) -> Sums:
+        """Σ wᵢ ℓᵢ, Σ wᵢ and Σ wᵢ ∇ℓᵢ of the rows, with the factors r of hidden layers, if any."""
+        loss, _, dW, db = self._backward(theta, rows, dropout)
         return Sums(loss, weight_of(rows), self.architecture.flatten(dW, db))
 
     def gradient(self, theta: Array, sums: Sums) -> Array:
@@ -93,14 +94,14 @@ class Objective:
         return Gradients(self.value(theta, loss, sums.weight), deltas, W_b.W, W_b.b)
 
     def _backward(
-        self, theta: Array, rows: Rows
+        self, theta: Array, rows: Rows, dropout: Sequence[Array] = ()
     ) -> tuple[float, list[Array], list[Array], list[Array | None]]:
         W, b = self.architecture.views(theta)
         activations = self.architecture.activations
-        steps = equations.forward(rows.X, W, b, activations, rows.offset)
+        steps = equations.forward(rows.X, W, b, activations, rows.offset, dropout)
         loss = equations.loss_sum(rows.y, rows.w, steps[-1], self.loss, activations[-1])
         delta = equations.output_delta(rows.y, rows.w, steps[-1], self.loss, activations[-1])
-        deltas = equations.backward(steps, W, activations, delta)
+        deltas = equations.backward(steps, W, activations, delta, dropout)
         return loss, deltas, equations.weight_sums(steps, deltas), equations.bias_sums(deltas, b)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
+from deltarule.core.dropout import Dropout
 from deltarule.core.learning_rates import Patience, Progress, Schedule, entries_of, rates_of
 from deltarule.core.objective import Objective, Rows, Sums
 from deltarule.core.optimizers import Optimizer, Rate, State, clipped
@@ -25,7 +26,7 @@ class Job:
     """What to do in an epoch: the objective, its optimizer, the rows and how they are divided into steps.
 
     Schedules want to know how many epochs are planned. No gradient that the optimizer sees is longer than
-    clip_norm.
+    clip_norm. Dropout concerns the steps only, neither losses nor predictions.
     """
 
     objective: Objective
@@ -35,6 +36,7 @@ class Job:
     record_steps: bool = False
     epochs: int = 1
     clip_norm: float | None = None
+    dropout: Dropout | None = None
 
     @cached_property
     def learning_rates(self) -> tuple[float | Schedule, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
-from deltarule.core.objective import Objective, Rows, forward_pass
+from deltarule.core.objective import Objective, Rows, Selection, forward_pass
 from deltarule.engines.base import EpochSums, Job, TrainingState, apply
 
 ROWS_PER_BLOCK = 4096
@@ -53,13 +53,22 @@ def _run_epoch(job: Job, state: TrainingState) -> EpochSums:
     batches = job.plan.epoch(state.epoch)
     rates = job.rates(state.epoch, len(batches), patience=state.patience)
     for batch, rate in zip(batches, rates, strict=True):
-        sums = job.objective.sums(state.theta, job.rows.take(batch))
+        dropout = _dropout(job, state.epoch, batch)
+        sums = job.objective.sums(state.theta, job.rows.take(batch), dropout)
         apply(job, state, sums, rate)
         loss, weight = loss + sums.loss, weight + sums.weight
         if job.record_steps:
             step_losses.append(sums.loss / sums.weight if sums.weight else np.nan)
     state.epoch += 1
     return EpochSums(loss, weight, penalty, np.array(step_losses) if job.record_steps else None)
+
+
+def _dropout(job: Job, epoch: int, batch: Selection) -> list[Array]:
+    """The factors of each hidden layer for the rows of a batch; none without dropout."""
+    if job.dropout is None:
+        return []
+    hidden = job.objective.architecture.widths[1:-1]
+    return job.dropout.factors(hidden, epoch, np.arange(job.plan.n)[batch], job.rows.X.dtype)
 
 
 def blocks(n: int, size: int = ROWS_PER_BLOCK) -> list[slice]:

@@ -28,6 +28,7 @@ def settings_record(job: Job, settings: Settings) -> dict[str, Any]:
         "remainder": plan.remainder,
         "own_batches": plan.own is not None,
         "clip_norm": job.clip_norm,
+        "dropout": None if job.dropout is None else list(job.dropout.fractions),
         "seed": plan.seed,
         "epochs": int(settings.epochs),
     }

@@ -15,6 +15,7 @@ import numpy as np
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
+from deltarule.core.dropout import Dropout
 from deltarule.core.losses import LOSSES
 from deltarule.core.objective import Objective, Rows, weight_of
 from deltarule.core.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
@@ -148,6 +149,7 @@ class NativeEngine:
             "l2": _strengths(objective, L2),
             **_method(job.optimizer),
             "clip_norm": job.clip_norm or 0.0,
+            "dropout": _dropout(job),
             "n": plan.n,
             "batch_size": plan.n if plan.batch_size is None else min(plan.batch_size, plan.n),
             "shuffle": plan.shuffle,
@@ -236,6 +238,12 @@ def _rates(job: Job, state: TrainingState, steps: int, epochs: int) -> Array:
     rates = job.rates(state.epoch, steps, epochs, state.patience)
     shape = len(rates), job.objective.architecture.n_layers
     return np.ascontiguousarray(np.broadcast_to(rates, shape), dtype=np.float64)
+
+
+def _dropout(job: Job) -> tuple[list[int], list[float], int]:
+    """Below which word a unit of each hidden layer is left out, the factor of the others, and the seed."""
+    dropout = job.dropout or Dropout(())
+    return dropout.thresholds, dropout.scales, dropout.seed
 
 
 def _method(optimizer: Optimizer) -> dict[str, float]:

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "dropout.hpp"
 #include "kernel.hpp"
 #include "losses.hpp"
 
@@ -46,8 +47,8 @@ class Prefetch {
 template <class T> class Forward {
   public:
     // Room for `span_rows` rows, a multiple of row_multiple.
-    Forward(const Network& net, const Rows<T>& rows, std::ptrdiff_t span_rows)
-        : net(net), rows(rows), place(places(net)), x(span_rows), losses(span_rows) {
+    Forward(const Network& net, const Rows<T>& rows, std::ptrdiff_t span_rows, const Dropout& dropout = {})
+        : net(net), rows(rows), dropout(dropout), place(places(net)), x(span_rows), losses(span_rows) {
         panels.reserve(net.widths.size());
         for (const int width : net.widths) panels.emplace_back(width);
         for (int l = 0; l < net.layers(); ++l) {
@@ -59,6 +60,10 @@ template <class T> class Forward {
             const bool keeps_z = l > 0 && l < net.layers() && needs_z(net.activations[l - 1]);
             values.emplace_back(new Values<T>(panels[l], l > 0 ? span_rows : 0));
             z.emplace_back(new Values<T>(panels[l], keeps_z ? span_rows : 0));
+        }
+        for (int l = 0; dropout.drops() && l < net.layers(); ++l) {
+            factors.emplace_back(new Values<T>(panels[l], l > 0 ? span_rows : 0));
+            kept.emplace_back(new Values<T>(panels[l], l > 0 ? span_rows : 0));
         }
         memory.reset(size);
     }
@@ -85,6 +90,24 @@ template <class T> class Forward {
             x[r] = rows.X + row(std::min(r, first + count - 1)) * net.inputs();
     }
 
+    // ... and which of their hidden units stay.
+    template <class F> void draw(F row, std::uint64_t epoch, std::ptrdiff_t first, std::ptrdiff_t count) {
+        thread_local std::vector<T> drawn;
+        for (int l = 1; l < int(factors.size()); ++l) {
+            const Factors<T> r(dropout, l, epoch);
+            drawn.resize(round_up(panels[l].padded, r.portion));
+            for (std::ptrdiff_t m = first; m < first + count; ++m) {
+                r.of_row(row(m), panels[l].padded, drawn.data());
+                for (int p = 0; p < panels[l].count(); ++p)
+                    std::copy_n(drawn.data() + panels[l][p].begin, panels[l][p].columns,
+                                factors[l]->at(p, m));
+            }
+        }
+    }
+
+    // What layer l + 1 reads, l counted from the inputs, 0: the activations, or with dropout what is kept.
+    const Values<T>& outputs_of(int l) const { return kept.empty() ? *values[l] : *kept[l]; }
+
     // ... and, once located, from layer `from` on up to z of the output layer.
     void forward(std::ptrdiff_t first, std::ptrdiff_t count, Prefetch& ahead, int from = 0) {
         ahead.spread(panels[1].count() * panels[0].count() * count / block_rows<T, 3>);
@@ -95,7 +118,7 @@ template <class T> class Forward {
                     multiply<T>(from, W[l], memory.data(), p, *values[l + 1], first, first + count);
                 };
                 if (l == 0) product(FromRows<T, decltype(some)>{panels[0], x.data(), some});
-                else product(FromValues<T>{*values[l]});
+                else product(FromValues<T>{outputs_of(l)});
                 activate_panel(l, p, first, count);
             }
     }
@@ -106,7 +129,10 @@ template <class T> class Forward {
         const bool output = l + 1 == net.layers(), softmax = activation == Activation::softmax;
         if (output || softmax) add_bias(l, p, first, count, Identity<T>{});
         else with_activation<T>(activation, [&](auto phi) { add_bias(l, p, first, count, phi); });
-        if (softmax && !output && p + 1 == panels[l + 1].count()) softmax_rows(l, first, first + count);
+        const bool whole = p + 1 == panels[l + 1].count();
+        if (softmax && !output && whole) softmax_rows(l, first, first + count);
+        if (kept.empty() || output || (softmax && !whole)) return;
+        for (int q = softmax ? 0 : p; q <= p; ++q) keep(l + 1, q, first, count);
     }
 
     // Rows begin ... begin + n of the inputs in panel q, padded, [row][input], in `room`.
@@ -156,14 +182,16 @@ template <class T> class Forward {
 
     const Network& net;
     const Rows<T>& rows;
+    const Dropout dropout;
     const std::vector<Place> place;
     std::vector<Panels<T>> panels;  // of the inputs and of every layer
     std::vector<Matrix<T>> W;       // where in memory
     std::vector<std::size_t> b;
-    std::size_t size = 0;                               // of all parameters, padded
-    Aligned<T> memory;                                  // the parameters
-    std::vector<std::unique_ptr<Values<T>>> values, z;  // a of each layer from 1 on (of the last: z)
-    std::vector<const T*> x;                            // the rows
+    std::size_t size = 0;                                   // of all parameters, padded
+    Aligned<T> memory;                                      // the parameters
+    std::vector<std::unique_ptr<Values<T>>> values, z;      // a of each layer from 1 on (of the last: z)
+    std::vector<std::unique_ptr<Values<T>>> factors, kept;  // with dropout: r of each layer, and a r
+    std::vector<const T*> x;                                // the rows
     std::vector<T> losses;
 
   private:
@@ -178,6 +206,13 @@ template <class T> class Forward {
                 if (keeps_z) store<T>(z_l + row + j, sum);
                 store<T>(a_l + row + j, phi.value(sum));
             }
+    }
+
+    void keep(int l, int p, std::ptrdiff_t first, std::ptrdiff_t count) {
+        const T *a = values[l]->at(p, first), *r = factors[l]->at(p, first);
+        T* const to = kept[l]->at(p, first);
+        for (std::ptrdiff_t at = 0; at < count * panels[l][p].columns; at += lanes<T>)
+            store<T>(to + at, load<T>(a + at) * load<T>(r + at));
     }
 
     void softmax_rows(int l, std::ptrdiff_t first, std::ptrdiff_t end) {

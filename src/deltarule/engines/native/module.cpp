@@ -67,6 +67,9 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     run.optimizer = {Method(integer(spec, "method")), number(spec, "momentum"), number(spec, "beta_1"),
                      number(spec, "beta_2"),          number(spec, "epsilon"),  number(spec, "weight_decay"),
                      number(spec, "clip_norm")};
+    const nb::object dropout = spec["dropout"];
+    run.dropout = {nb::cast<std::vector<std::uint32_t>>(dropout[0]),
+                   nb::cast<std::vector<double>>(dropout[1]), nb::cast<std::uint64_t>(dropout[2])};
     run.rates = rates.data();
     run.rates_stride = rates.shape(0) == 1 ? 0 : std::ptrdiff_t(rates.shape(1));
     run.rows = {std::ptrdiff_t(X.shape(0)), X.data(), y.data(), w ? w->data() : nullptr,

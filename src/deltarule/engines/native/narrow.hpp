@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "dropout.hpp"
 #include "losses.hpp"
 #include "optimizers.hpp"
 #include "panels.hpp"
@@ -32,9 +33,15 @@ template <class T, int G> class Narrow {
   public:
     static constexpr std::ptrdiff_t portion = 64 * lanes<T>;  // rows added up alone first, as in kernel.hpp
 
-    Narrow(const Network& net, const Objective& objective, const Optimizer& optimizer, const Rows<T>& rows,
-           std::ptrdiff_t largest_step, Team& team, bool caching)
-        : net(net), objective(objective), optimizer(optimizer), rows(rows), place(places(net)), team(team) {
+    Narrow(const Network& net, const Objective& objective, const Optimizer& optimizer, const Dropout& dropout,
+           const Rows<T>& rows, std::ptrdiff_t largest_step, Team& team, bool caching)
+        : net(net),
+          objective(objective),
+          optimizer(optimizer),
+          dropout(dropout),
+          rows(rows),
+          place(places(net)),
+          team(team) {
         for (int width : net.widths) at.push_back(values), values += width * G;
         parameters = place.back().b + (net.bias ? place.back().o : 0);
         padded = (parameters + lanes<T> - 1) / lanes<T> * lanes<T>;
@@ -118,13 +125,13 @@ template <class T, int G> class Narrow {
     // What a thread needs for itself.
     struct Scratch {
         Scratch(int values, int widest, int group_size, std::size_t padded)
-            : memory(std::size_t(2 * values + 2 * widest + group_size)), gradient(padded) {
-            a = memory.data(), z = a + values, delta = z + values, d_a = delta + widest,
-            gathered = d_a + widest;
+            : memory(std::size_t(4 * values + 2 * widest + group_size)), gradient(padded) {
+            a = memory.data(), z = a + values, kept = z + values, r = kept + values, delta = r + values,
+            d_a = delta + widest, gathered = d_a + widest;
         }
         Aligned<V<T>> memory, gradient;
         const V<T>* x;
-        V<T>*a, *z, *delta, *d_a, *gathered;
+        V<T>*a, *z, *kept, *r, *delta, *d_a, *gathered;
     };
 
     // The gradient, summed over rows begin ... end; returns the sum of their weighted losses.
@@ -132,6 +139,7 @@ template <class T, int G> class Narrow {
         V<T> loss{};
         for (std::ptrdiff_t r = begin; r < end; r += group_rows) {
             s.x = gather(s, epoch, r, int(std::min<std::ptrdiff_t>(group_rows, end - r)));
+            if (dropout.drops()) draw(s, epoch, r, int(std::min<std::ptrdiff_t>(group_rows, end - r)));
             forward(s);
             loss += backward(s);
         }
@@ -189,7 +197,29 @@ template <class T, int G> class Narrow {
         }
     }
 
-    const V<T>* input_of(const Scratch& s, int l) const { return l == 0 ? s.x : s.a + at[l]; }
+    const V<T>* input_of(const Scratch& s, int l) const {
+        return l == 0 ? s.x : (dropout.drops() ? s.kept : s.a) + at[l];
+    }
+
+    // Which hidden units of rows begin ... begin + count of the epoch's order stay.
+    void draw(Scratch& s, const Epoch& epoch, std::ptrdiff_t begin, int count) const {
+        for (int g = 0; g < G; ++g) {
+            std::int64_t row[lanes<T>];
+            for (int m = 0; m < lanes<T>; ++m) {
+                const std::ptrdiff_t n = begin + std::min(g * lanes<T> + m, count - 1);
+                row[m] = epoch.order.empty() ? n : epoch.order[n];
+            }
+            for (int l = 1; l < net.layers(); ++l) {
+                const Factors<T> factors(dropout, l, epoch.number);
+                for (int unit = 0; unit < net.widths[l]; unit += 4) {
+                    T r[4][lanes<T>];
+                    factors.of_block(row, unit / 4, r);
+                    for (int k = 0; k < std::min(4, net.widths[l] - unit); ++k)
+                        s.r[at[l] + (unit + k) * G + g] = load<T>(r[k]);
+                }
+            }
+        }
+    }
 
     void forward(Scratch& s) const {
         for (int l = 0; l < net.layers(); ++l) {
@@ -200,6 +230,8 @@ template <class T, int G> class Narrow {
             if (net.activations[l] == Activation::softmax)
                 for (int g = 0; g < G; ++g) softmax<T>(z_l + g, a_l + g, o, G);
             else activate<T>(net.activations[l], z_l, a_l, o * G);
+            for (int j = at[l + 1]; dropout.drops() && j < at[l + 1] + o * G; ++j)
+                s.kept[j] = s.a[j] * s.r[j];
         }
     }
 
@@ -283,6 +315,7 @@ template <class T, int G> class Narrow {
 #pragma GCC unroll 8
                 for (int g = 0; g < G; ++g) d_a[(m + c) * G + g] = total[c][g];
         });
+        for (int m = 0; dropout.drops() && m < i * G; ++m) d_a[m] *= s.r[at[l] + m];
         with_activation<T>(net.activations[l - 1], [&](auto phi) {
             for (int m = 0, count = place[l].i * G; m < count; ++m)
                 delta[m] = d_a[m] * phi.slope(z_l[m], a_l[m]);
@@ -311,6 +344,7 @@ template <class T, int G> class Narrow {
     const Network& net;
     const Objective& objective;
     const Optimizer& optimizer;
+    const Dropout& dropout;
     const Rows<T>& rows;
     const std::vector<Place> place;
     std::vector<int> at;  // where each layer's values begin in a and z

@@ -61,6 +61,14 @@ struct Optimizer {
     int slots() const { return method == Method::sgd ? 0 : method >= Method::adam ? 2 : 1; }
 };
 
+// Units of hidden layers are left out where a word is below their layer's threshold; the others are scaled.
+struct Dropout {
+    std::vector<std::uint32_t> thresholds;  // of each hidden layer; empty: all units stay
+    std::vector<double> scales;
+    std::uint64_t seed;
+    bool drops() const { return !thresholds.empty(); }
+};
+
 template <class T> struct Rows {
     std::ptrdiff_t n;
     const T* X;       // (n, i), C order
@@ -78,6 +86,7 @@ struct Step {
 
 // One epoch: which rows each step uses. An empty order means rows begin ... end themselves.
 struct Epoch {
+    std::uint64_t number;  // from 0
     std::vector<std::int64_t> order;
     std::vector<Step> steps;
 };

@@ -10,6 +10,7 @@ template <class T> struct Run {
     Network net;
     Objective objective;
     Optimizer optimizer;
+    Dropout dropout;
     Rows<T> rows;
     Plan plan;
     const double* rates;          // of the layers, for every step or, with a stride of 0, for all of them

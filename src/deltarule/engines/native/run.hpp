@@ -80,7 +80,7 @@ template <class T> class Epochs {
     }
     const Epoch& next() {
         if (permuted) permutation(run.plan.n, run.plan.seed, number, epoch.order);
-        ++number;
+        epoch.number = number++;
         divide<T>(epoch, ends, run.rows.w, run.t, rates, run.rates_stride);
         rates += std::ptrdiff_t(ends.size()) * run.rates_stride;
         return epoch;
@@ -131,14 +131,14 @@ template <class T, int G> void run_narrow(Run<T>& run) {
     const std::ptrdiff_t portion = Narrow<T, G>::portion,
                          portions = (run.largest_step() + portion - 1) / portion;
     Team team(int(std::min<std::ptrdiff_t>(run.threads, portions)));
-    Narrow<T, G> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), team,
+    Narrow<T, G> net(run.net, run.objective, run.optimizer, run.dropout, run.rows, run.largest_step(), team,
                      run.keeps_order() && run.epochs > 1);
     run_with(run, net, team);
 }
 
 template <class T> void run_wide(Run<T>& run) {
     Team team(run.threads);
-    Wide<T> net(run.net, run.objective, run.optimizer, run.rows, run.largest_step(), team);
+    Wide<T> net(run.net, run.objective, run.optimizer, run.dropout, run.rows, run.largest_step(), team);
     run_with(run, net, team);
 }
 

@@ -15,14 +15,14 @@ inline constexpr int tile_panels = 8;  // of units, in a tile
 
 template <class T> class Wide {
   public:
-    Wide(const Network& net, const Objective& objective, const Optimizer& optimizer, const Rows<T>& rows,
-         std::ptrdiff_t largest_step, Team& team)
+    Wide(const Network& net, const Objective& objective, const Optimizer& optimizer, const Dropout& dropout,
+         const Rows<T>& rows, std::ptrdiff_t largest_step, Team& team)
         : net(net),
           objective(objective),
           optimizer(optimizer),
           rows(rows),
           span_rows(rows_of_a_span(net, largest_step, team.size())),
-          forward(net, rows, span_rows),
+          forward(net, rows, span_rows, dropout),
           one_by_one(largest_step == 1 && !optimizer.clips()),
           team(team) {
         std::size_t transposed = 0;
@@ -162,6 +162,7 @@ template <class T> class Wide {
             return epoch.order.empty() ? begin + r : std::ptrdiff_t(epoch.order[begin + r]);
         };
         forward.locate(row, first, count);
+        forward.draw(row, epoch.number, first, count);
         const bool behind = waiting.has_value();
         if (behind) catch_up(ahead.first<T>(forward.x[0]));
         forward.forward(first, count, ahead, behind ? 1 : 0);
@@ -199,6 +200,11 @@ template <class T> class Wide {
                 *z = needs_z(activation) ? forward.z[l + 1]->at(p, first) : a;
         T* const d = delta[l]->at(p, first);
         const std::ptrdiff_t count = (end - first) * forward.panels[l + 1][p].columns;
+        if (forward.dropout.drops()) {
+            const T* const r = forward.factors[l + 1]->at(p, first);
+            for (std::ptrdiff_t at = 0; at < count; at += lanes<T>)
+                store<T>(d + at, load<T>(d + at) * load<T>(r + at));
+        }
         with_activation<T>(activation, [&](auto phi) {
             for (std::ptrdiff_t at = 0; at < count; at += lanes<T>)
                 store<T>(d + at, load<T>(d + at) * phi.slope(load<T>(z + at), load<T>(a + at)));
@@ -280,7 +286,7 @@ template <class T> class Wide {
             const auto packed = [&](const T* x) {
                 sums_of([=](std::ptrdiff_t k) [[gnu::always_inline]] { return x + k * columns; });
             };
-            if (t.layer > 0) packed(forward.values[t.layer]->at(t.q, begin));
+            if (t.layer > 0) packed(forward.outputs_of(t.layer).at(t.q, begin));
             else if (inputs.used(t.q) < columns)
                 packed(forward.padded_inputs(t.q, begin, count, room.data()));
             else
@@ -313,8 +319,8 @@ template <class T> class Wide {
         return [g = gradient.data() + begin]() mutable { return load<T>(std::exchange(g, g + lanes<T>)); };
     }
     auto outer_product(const Tile& t, int p) const {
-        const T* x =
-            t.layer > 0 ? forward.values[t.layer]->at(t.q, 0) : forward.x[0] + forward.panels[0][t.q].begin;
+        const T* x = t.layer > 0 ? forward.outputs_of(t.layer).at(t.q, 0)
+                                 : forward.x[0] + forward.panels[0][t.q].begin;
         return [x, d = delta[t.layer]->at(p, 0), j = 0, end = delta[t.layer]->panels[p].columns]() mutable {
             const V<T> g = *x * load<T>(d + j);
             j += lanes<T>;
