@@ -329,8 +329,7 @@ class Network:
         seed = require_integer("seed", seed, 0, MAX_SEED)
         objective = preparation.objective_of(self._architecture, loss, reduction, penalty)
         rows = preparation.rows_for(objective, self.dtype, X, y, sample_weight, offset)
-        if batches is not None:
-            preparation.require_arrays(validation)
+        preparation.require_arrays(validation, batches)
         rows, held_out = preparation.divide(objective, rows, validation, seed)
         rows = preparation.smoothed(objective, rows, label_smoothing)
         settings = Settings(

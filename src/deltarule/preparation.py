@@ -128,13 +128,13 @@ def dropout_of(dropout: float | Sequence[float], architecture: Architecture, see
     return Dropout(fractions, seed)
 
 
-def require_arrays(validation: Validation | None) -> None:
+def require_arrays(validation: Validation | None, batches: object) -> None:
     """Refuse a validation fraction beside the caller's own batches, whose row numbers it would shift.
 
     Raises:
         InputError: the validation rows are a fraction.
     """
-    if isinstance(validation, float | int | np.number):
+    if batches is not None and isinstance(validation, float | int | np.number):
         asked = "`validation` must be arrays where `batches` says which rows each step uses"
         raise InputError(message(asked, found=repr(validation), hint="Try validation=(X_val, y_val)."))
 

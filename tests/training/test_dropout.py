@@ -71,7 +71,7 @@ def test_each_layer_has_its_fraction() -> None:
 def test_units_follow_the_seed_and_the_epoch(engine: str) -> None:
     def losses(seed: int) -> list[float]:
         settings: dict[str, Any] = {"optimizer": dr.SGD(0.0), "batch_size": None, "dropout": 0.5}
-        return curve().train(X, Y, epochs=4, seed=seed, engine=engine, **settings).loss.tolist()
+        return curve().train(X, Y, epochs=4, seed=seed, engine=engine, **settings).loss
 
     assert losses(1) == losses(1)
     assert len({*losses(1), *losses(2)}) == 8
