@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from deltarule.core.losses import LOSSES as LOSSES, Fused as Fused, Loss as Loss
     from deltarule.core.metrics import METRICS as METRICS, Metric as Metric
     from deltarule.core.optimizers import (
+        LBFGS as LBFGS,
         OPTIMIZERS as OPTIMIZERS,
         SGD as SGD,
         Adam as Adam,
@@ -116,7 +117,7 @@ _HOME = {
         "METRICS",
         "Metric",
     ),
-    "deltarule.core.optimizers": ("OPTIMIZERS", "SGD", "Adam", "AdamW", "RMSProp"),
+    "deltarule.core.optimizers": ("LBFGS", "OPTIMIZERS", "SGD", "Adam", "AdamW", "RMSProp"),
     "deltarule.core.penalties": ("PENALTIES", "L1", "L2"),
     "deltarule.core.schedules": (
         "SCHEDULES",

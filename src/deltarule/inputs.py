@@ -17,7 +17,7 @@ from deltarule.core.arrays import Array, Interval, require_flag, require_integer
 from deltarule.core.learning_rates import entries_of
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.objective import Rows
-from deltarule.core.optimizers import OPTIMIZERS, Optimizer
+from deltarule.core.optimizers import LBFGS, OPTIMIZERS, AnyOptimizer, Optimizer
 from deltarule.core.penalties import PENALTIES, Penalty
 from deltarule.data.batches import CheckedBatches, Indices, OwnBatches
 from deltarule.errors import InputError, did_you_mean, message
@@ -100,16 +100,31 @@ def architecture_of(
     return Architecture(tuple(widths), records, require_flag("bias", bias))
 
 
-def optimizer_for(given: str | Optimizer, n_layers: int) -> Optimizer:
+def optimizer_for(given: str | AnyOptimizer, n_layers: int) -> AnyOptimizer:
     """Return the optimizer, once its learning rates are known to fit the layers.
 
     Raises:
         InputError: there are several rates, but not one per layer.
     """
     optimizer = record(OPTIMIZERS, given)
+    if isinstance(optimizer, LBFGS):
+        return optimizer
     if len(entries_of(optimizer.learning_rate)) not in (1, n_layers):
         asked = f"`learning_rate` must be one number or schedule, or one per layer, {n_layers}"
         raise InputError(message(asked, found=repr(optimizer.learning_rate)))
+    return optimizer
+
+
+def require_update_rule(optimizer: AnyOptimizer) -> Optimizer:
+    """Return the optimizer, whose steps can be looked at one by one.
+
+    Raises:
+        InputError: it takes no such steps.
+    """
+    if isinstance(optimizer, LBFGS):
+        asked = "`optimizer` must be a rule that makes a step from one gradient"
+        allowed = ", ".join(name for name, known in OPTIMIZERS.items() if not isinstance(known, LBFGS))
+        raise InputError(message(asked, found=optimizer.name, allowed=allowed, hint='Try "sgd".'))
     return optimizer
 
 

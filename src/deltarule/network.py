@@ -19,7 +19,7 @@ from deltarule.core.initializers import INITIALIZERS, Initializer, draw_paramete
 from deltarule.core.losses import Loss
 from deltarule.core.metrics import METRICS, Metric
 from deltarule.core.objective import Reduction, forward_pass
-from deltarule.core.optimizers import Optimizer
+from deltarule.core.optimizers import AnyOptimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.batches import MAX_SEED, BatchPlan, OwnBatches, Remainder
 from deltarule.engines.base import Engine, Job, TrainingState
@@ -215,8 +215,8 @@ class Network:
         y: ArrayLike,
         *,
         loss: str | Loss = "mean_squared_error",
-        optimizer: str | Optimizer = "sgd",
-        batch_size: int | None = 32,
+        optimizer: str | AnyOptimizer = "sgd",
+        batch_size: int | None = preparation.BATCH_SIZE,
         epochs: int = 100,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -247,8 +247,8 @@ class Network:
             y: targets, (n, k) or, for one output, (n,).
             loss: a name or a ``dr.Loss``.
             optimizer: a name or a record such as ``dr.SGD(learning_rate=0.1)``.
-            batch_size: rows per step; None is the full batch, 1 is stochastic descent.
-            epochs: passes over the rows, at most.
+            batch_size: rows per step; None is the full batch, 1 is stochastic descent. L-BFGS takes all.
+            epochs: passes over the rows, at most; of L-BFGS, iterations.
             sample_weight: wᵢ ≥ 0, (n,).
             offset: added to z of the output layer, (n, k) or (n,).
             penalty: one or several, added to J once per step.
@@ -292,8 +292,8 @@ class Network:
         y: ArrayLike,
         *,
         loss: str | Loss = "mean_squared_error",
-        optimizer: str | Optimizer = "sgd",
-        batch_size: int | None = 32,
+        optimizer: str | AnyOptimizer = "sgd",
+        batch_size: int | None = preparation.BATCH_SIZE,
         epochs: int = 100,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -346,9 +346,9 @@ class Network:
         own = inputs.batches_of(batches, len(rows.X))
         plan = BatchPlan(len(rows.X), batch_size, require_flag("shuffle", shuffle), remainder, seed, own)
         optimizer_ = inputs.optimizer_for(optimizer, self._architecture.n_layers)
-        record, clip = require_flag("record_steps", record_steps), preparation.clip_norm_of(clip_norm)
+        record = require_flag("record_steps", record_steps)
         drops = preparation.dropout_of(dropout, self._architecture, seed)
-        job = Job(objective, optimizer_, rows, plan, record, epochs, clip, drops)
+        job = preparation.job_of(objective, optimizer_, rows, plan, record, epochs, clip_norm, drops)
         return self._start(job, engine, settings)
 
     def _start(self, job: Job, engine: str | Engine, settings: Settings) -> Training:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -16,9 +17,15 @@ from deltarule.core.dropout import Dropout
 from deltarule.core.initializers import symmetric_units
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Reduction, Rows
+from deltarule.core.optimizers import LBFGS, AnyOptimizer, KeepGradient
 from deltarule.core.penalties import Penalty
+from deltarule.data.batches import BatchPlan
 from deltarule.data.splitting import split_rows
+from deltarule.engines.base import Job
 from deltarule.errors import InputError, SymmetryWarning, message, warn
+
+BATCH_SIZE = 32
+"""Rows per step where nobody says how many."""
 
 Validation: TypeAlias = float | Sequence[ArrayLike | None]
 
@@ -99,13 +106,43 @@ def smoothed(objective: Objective, rows: Rows, label_smoothing: float) -> Rows:
     return rows._replace(y=(1.0 - epsilon) * rows.y + epsilon / classes)
 
 
-def clip_norm_of(clip_norm: float | None) -> float | None:
-    """Return the longest gradient that is allowed, or None.
+def job_of(
+    objective: Objective,
+    optimizer: AnyOptimizer,
+    rows: Rows,
+    plan: BatchPlan,
+    record_steps: bool,
+    epochs: int,
+    clip_norm: float | None = None,
+    dropout: Dropout | None = None,
+) -> Job:
+    """Return what an engine is asked to do; for L-BFGS that is J and its gradient over all rows.
 
     Raises:
-        InputError: it is not positive.
+        InputError: clip_norm is not positive, or L-BFGS is asked to clip, to leave out units or for anything
+            but full batches.
     """
-    return None if clip_norm is None else require_number("clip_norm", clip_norm, POSITIVE)
+    clip = None if clip_norm is None else require_number("clip_norm", clip_norm, POSITIVE)
+    if not isinstance(optimizer, LBFGS):
+        return Job(objective, optimizer, rows, plan, record_steps, epochs, clip, dropout)
+    _require_full_batch(plan)
+    if clip is not None:
+        asked = "`clip_norm` must be left out with L-BFGS, which needs the gradient as it is"
+        raise InputError(message(asked, found=repr(clip_norm), hint="Its line search shortens steps."))
+    if dropout is not None:
+        asked = "`dropout` must be left out with L-BFGS, which needs the same objective all the time"
+        raise InputError(message(asked, found=str(list(dropout.fractions)), hint='Try optimizer="adam".'))
+    whole = replace(plan, batch_size=None)
+    return Job(objective, KeepGradient(), rows, whole, record_steps, epochs, minimizer=optimizer)
+
+
+def _require_full_batch(plan: BatchPlan) -> None:
+    """Refuse what was asked for in vain; the default size of batches means nothing."""
+    asked = "L-BFGS uses all rows in every step"
+    if plan.own is not None:
+        raise InputError(message(asked, found="`batches`", hint="Leave them out."))
+    if plan.batch_size not in (None, BATCH_SIZE) and plan.batch_size < plan.n:
+        raise InputError(message(asked, found=f"batch_size={plan.batch_size}", hint="Try batch_size=None."))
 
 
 def dropout_of(dropout: float | Sequence[float], architecture: Architecture, seed: int) -> Dropout | None:

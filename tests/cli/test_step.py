@@ -377,3 +377,9 @@ def test_errors_are_those_of_the_other_verbs(
     assert (answer.code, answer.out) == (code, "")
     assert answer.err.startswith("Error: ")
     assert sentence in answer.err
+
+
+def test_lbfgs_takes_no_steps_that_could_be_shown(run: Run, prices: Path) -> None:
+    answer = run("step", prices, "-t", "price", "--optimizer", "lbfgs", "--steps", 1)
+    assert answer.code != 0
+    assert "must be a rule that makes a step from one gradient; got lbfgs" in answer.err

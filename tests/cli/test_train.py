@@ -256,3 +256,26 @@ def test_the_output_may_have_any_name(run: Run, passes: Path, name: str) -> None
     Path("sub").mkdir()
     assert run("train", passes, "-t", "passed", "--epochs", 1, "-o", name).code == 0
     assert dr.TableModel.load(name).classes == ("no", "yes")
+
+
+def test_lbfgs_takes_all_rows_and_counts_iterations(run: Run, prices: Path) -> None:
+    answer = run("train", prices, "-t", "price", "--optimizer", "lbfgs", "--epochs", 4, "--validation", 0)
+    assert (answer.code, answer.err) == (0, "")
+    assert "Optimizer: lbfgs, all rows per step; an epoch is one iteration." in answer.out
+    assert "Trained all 4 epochs. The training loss was " in answer.out
+    record = dr.load("model.safetensors").training_record
+    assert (record["optimizer"]["name"], record["batch_size"], record["rows"]) == ("lbfgs", 160, 160)
+
+
+def test_lbfgs_has_no_learning_rate(run: Run, prices: Path) -> None:
+    answer = run("train", prices, "-t", "price", "--optimizer", "lbfgs", "--learning-rate", 0.1)
+    assert answer.code != 0
+    assert "must be left out with L-BFGS" in answer.err
+
+
+def test_lbfgs_that_cannot_begin_says_what_to_try(run: Run, prices: Path) -> None:
+    deep = ("--hidden", "16,16,16,16", "--activation", "exponential")
+    answer = run("train", prices, "-t", "price", "--optimizer", "lbfgs", *deep)
+    assert answer.code != 0
+    assert "Training diverged in epoch 1: the objective is no longer finite." in answer.err
+    assert "Try another --seed, or another --activation. Nothing was saved." in answer.err

@@ -13,6 +13,7 @@ from deltarule.core.architecture import Architecture
 from deltarule.core.arrays import Array
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.objective import Objective, Reduction, Rows, forward_pass
+from deltarule.core.optimizers import OPTIMIZERS, Optimizer
 from deltarule.core.penalties import Penalty
 
 H = float(np.finfo(np.float64).eps) ** (1.0 / 3.0)
@@ -25,6 +26,9 @@ REFUSED = tuple((loss, out) for loss in LOSS_RECORDS for out in ACTIVATION_RECOR
 
 each_activation = pytest.mark.parametrize("activation", ACTIVATION_RECORDS, ids=lambda record: record.name)
 each_loss = pytest.mark.parametrize("loss", LOSS_RECORDS, ids=lambda record: record.name)
+UPDATE_RULES: dict[str, Optimizer] = {
+    name: optimizer for name, optimizer in OPTIMIZERS.items() if isinstance(optimizer, Optimizer)
+}
 each_pair = pytest.mark.parametrize(
     ("loss", "output"), PAIRS, ids=[f"{loss.name}-{out.name}" for loss, out in PAIRS]
 )

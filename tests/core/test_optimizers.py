@@ -12,14 +12,14 @@ import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.arrays import Array
 from deltarule.core.losses import LOSSES
-from deltarule.core.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSProp, State
+from deltarule.core.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp, State
 from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
 from deltarule.engines.selection import REFERENCE
-from tests.core.support import problem
+from tests.core.support import UPDATE_RULES, problem
 
 VARIANTS: dict[str, Optimizer] = {
-    **OPTIMIZERS,
+    **UPDATE_RULES,
     "momentum": SGD(momentum=0.9),
     "nesterov": SGD(momentum=0.9, nesterov=True),
     "adam before": Adam(epsilon_form="before_bias_correction", epsilon=1e-7),

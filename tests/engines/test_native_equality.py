@@ -17,14 +17,14 @@ from deltarule.core.architecture import Architecture
 from deltarule.core.dropout import Dropout
 from deltarule.core.losses import LOSSES
 from deltarule.core.objective import Objective, Rows
-from deltarule.core.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSProp
+from deltarule.core.optimizers import SGD, Adam, AdamW, KeepGradient, Optimizer, RMSProp
 from deltarule.core.penalties import L1, L2, PENALTIES
 from deltarule.core.schedules import SCHEDULES, CosineDecay, StepDecay
 from deltarule.data.batches import BatchPlan, permutation
 from deltarule.engines.base import TrainingState
 from deltarule.engines.native.engine import NativeEngine, _native
 from deltarule.engines.selection import REFERENCE
-from tests.core.support import ACTIVATION_RECORDS, PAIRS, each_dtype, each_pair
+from tests.core.support import ACTIVATION_RECORDS, PAIRS, UPDATE_RULES, each_dtype, each_pair
 from tests.engines.support import (
     INSTRUCTION_SETS,
     Case,
@@ -65,7 +65,7 @@ def test_every_record_has_a_twin() -> None:
     """Whoever adds a record without a twin says so here."""
     for loss, output in PAIRS:
         for hidden in ACTIVATION_RECORDS:
-            for optimizer in OPTIMIZERS.values():
+            for optimizer in (*UPDATE_RULES.values(), KeepGradient()):
                 objective = Objective(
                     Architecture((2, 3, 2), (hidden, output), True), loss, tuple(PENALTIES.values())
                 )
@@ -254,7 +254,8 @@ def test_biases_that_only_the_inputs_keep_from_overflowing(
 # -- optimizers -------------------------------------------------------------------------------------------
 
 METHODS: tuple[Optimizer, ...] = (
-    *OPTIMIZERS.values(),
+    *UPDATE_RULES.values(),
+    KeepGradient(),
     SGD(0.1, momentum=0.9),
     SGD(0.1, momentum=0.9, nesterov=True),
     Adam(0.01, beta_1=0.0),
@@ -380,6 +381,7 @@ ONE_BY_ONE: tuple[Optimizer, ...] = (
     AdamW(0.01, weight_decay=0.5),
     RMSProp(0.01),
     SGD(CosineDecay(0.1, warmup=0.5)),
+    KeepGradient(),
 )
 
 

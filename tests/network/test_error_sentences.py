@@ -45,6 +45,35 @@ def classifier(output: str, loss: str, y: Any, **settings: Any) -> Any:
 
 
 SENTENCES: list[tuple[Callable[[], Any], str]] = [
+    # L-BFGS
+    (
+        lambda: train(optimizer="lbfgs", batch_size=4),
+        "L-BFGS uses all rows in every step; got batch_size=4. Try batch_size=None.",
+    ),
+    (
+        lambda: train(optimizer="lbfgs", batches=[[0, 1], [2]]),
+        "L-BFGS uses all rows in every step; got `batches`. Leave them out.",
+    ),
+    (
+        lambda: train(optimizer="lbfgs", clip_norm=1.0),
+        "`clip_norm` must be left out with L-BFGS, which needs the gradient as it is; got 1.0. "
+        "Its line search shortens steps.",
+    ),
+    (
+        lambda: dr.show_step(net(), X, Y, optimizer="lbfgs"),
+        "`optimizer` must be a rule that makes a step from one gradient; got lbfgs. "
+        'Allowed: sgd, rmsprop, adam, adamw. Try "sgd".',
+    ),
+    (
+        lambda: dr.step_through(net(), X, Y, optimizer=dr.LBFGS(), batch_size=1),
+        "`optimizer` must be a rule that makes a step from one gradient; got lbfgs. "
+        'Allowed: sgd, rmsprop, adam, adamw. Try "sgd".',
+    ),
+    (
+        lambda: dr.TableModel.train({"x": X[:, 0], "y": Y}, target="y", optimizer="lbfgs", learning_rate=0.1),
+        "`learning_rate` must be left out with L-BFGS, whose line search finds the length of each step; "
+        "got 0.1.",
+    ),
     # Network
     (lambda: dr.Network(5, ["tanh"]), "`widths` must be a list; got 5."),
     (

@@ -22,6 +22,7 @@ from deltarule.core.learning_rates import Patience, after_epoch, entries_of, pro
 from deltarule.core.losses import LOSSES
 from deltarule.core.objective import Objective, Rows
 from deltarule.core.optimizers import Optimizer
+from tests.core.support import UPDATE_RULES
 
 DATA = Path(__file__).parent / "data"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "freeze_torch.py"
@@ -136,7 +137,7 @@ def test_the_frozen_numbers_cover_every_loss_activation_and_optimizer() -> None:
     assert len(cases(FILES[0])) == 13
     assert {case["hidden"] for case in cases(FILES[1])} == {case["name"] for case in cases(FILES[0])}
     assert {case["optimizer"] for case in cases(FILES[2])} == set(OPTIMIZERS)
-    assert {record.name for record in OPTIMIZERS.values()} == set(dr.OPTIMIZERS)
+    assert {record.name for record in OPTIMIZERS.values()} == set(UPDATE_RULES)
     assert {case["name"] for case in cases(FILES[3])} == set(SCHEDULES)
 
 

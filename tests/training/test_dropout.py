@@ -110,3 +110,10 @@ def test_what_cannot_be_a_fraction_is_refused(dropout: Any, sentence: str) -> No
 def test_a_network_without_hidden_layers_has_nothing_to_lose() -> None:
     with pytest.raises(dr.InputError, match=r"needs hidden layers; got a network without\. Leave it out"):
         dr.Network([3, 1], ["identity"]).train(X, Y, dropout=0.5)
+
+
+def test_l_bfgs_leaves_out_nothing() -> None:
+    with pytest.raises(
+        dr.InputError, match=r"must be left out with L-BFGS, .*; got \[0.5\]\. Try optimizer="
+    ):
+        curve().train(X, Y, optimizer="lbfgs", dropout=0.5)

@@ -32,8 +32,10 @@ def _diverged(history: History, job: Job) -> str:
 
 
 def _smaller_rate(job: Job) -> str:
+    if job.minimizer is not None:
+        return "Try another --seed, or another --activation."
     name, rate = job.optimizer.name, _largest(job.first_rates(0, 1)[0])
-    usual = optimizer_of(name, "auto").learning_rate
+    usual = getattr(optimizer_of(name, "auto"), "learning_rate", None)
     if isinstance(usual, float) and rate >= FAR_ABOVE * usual:
         return f"Try --learning-rate {usual:g}, the default for {name}."
     return f"Try a smaller rate: --learning-rate {rate / 10:g}."

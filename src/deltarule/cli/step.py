@@ -34,12 +34,14 @@ from deltarule.cli.options import (
     count,
     name,
 )
+from deltarule.core.optimizers import OPTIMIZERS
 from deltarule.data.dialect import Dialect
 from deltarule.errors import InputError, message
 from deltarule.explain.conventions import CONVENTIONS, Conventions
 from deltarule.explain.overview import changes_of, losses_of, place_of
 from deltarule.explain.session import Session
 from deltarule.explain.text import subscript
+from deltarule.inputs import require_update_rule
 from deltarule.table_model import TableTraining
 
 MOST_NAMED = 6
@@ -78,6 +80,7 @@ def step(
         with_keys = steps is None and _has_keys()
         if with_keys:
             _require_textual()
+        require_update_rule(OPTIMIZERS[optimizer])
         training = begin(
             table,
             target,

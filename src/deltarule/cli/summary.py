@@ -66,7 +66,9 @@ def show_plan(training: TableTraining) -> None:
     job = training.job
     size = min(job.plan.batch_size or rows.train, rows.train)
     steps = f"learning rate {job.first_rates(0, 1)[0]:g}, {size:,} row{'s' * (size != 1)} per step"
-    say(f"Loss: {job.objective.loss.name}. Optimizer: {job.optimizer.name}, {steps}.")
+    if job.minimizer is not None:
+        steps = "all rows per step; an epoch is one iteration"
+    say(f"Loss: {job.objective.loss.name}. Optimizer: {job.moved_by.name}, {steps}.")
 
 
 def rows_in_words(rows: RowCounts) -> str:

@@ -51,7 +51,7 @@ from deltarule.training.stopping import EarlyStopping, plural
 
 HeldOut = Annotated[float, part("Share of the rows kept for scores.")]
 Watched = Annotated[float, part("Share of the others, watched to stop in time.")]
-Epochs = Annotated[Any, count("Passes over the rows, at most.")]
+Epochs = Annotated[Any, count("Passes over the rows (lbfgs: iterations).")]
 Patience = Annotated[Any, count("Epochs without improvement before stopping.")]
 Output = Annotated[
     Path,

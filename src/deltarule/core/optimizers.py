@@ -1,12 +1,14 @@
 """Optimizers: from a gradient to the next theta, with all memory in an explicit state.
 
 ``init(theta)`` returns the state; ``update(theta, gradient, state, rate)`` returns the next theta and state.
+L-BFGS is no such rule: where it goes next depends on what J turns out to be on the way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
@@ -19,6 +21,7 @@ from deltarule.core.arrays import (
     keep_number,
     require_choice,
     require_flag,
+    require_integer,
     require_number,
 )
 from deltarule.core.learning_rates import LearningRates, Schedule
@@ -248,6 +251,69 @@ def _adam_step(adam: Adam | AdamW, gradient: Array, state: State, rate: Rate) ->
     return step, {"m": m, "v": v, "t": np.array([t])}
 
 
+@dataclass(frozen=True)
+class LBFGS:
+    """Full-batch L-BFGS: a quasi-Newton method that learns the curvature of J from its last steps.
+
+    The step is -α H g: g is the gradient, H stands for the inverse of the Hessian, built from the last m
+    steps s = θ⁺ - θ and changes of the gradient y = g⁺ - g. A line search finds α; it evaluates J and g, over
+    all rows, as often as it needs. This is SciPy's L-BFGS-B without bounds, which computes in float64 also
+    where J is that of a float32 network.
+
+    An epoch is one iteration. There is no learning rate. Each run begins with an empty memory.
+
+    Arguments:
+        memory: m, how many steps it remembers.
+        gradient_tolerance: it has converged where no entry of g is larger, max |gⱼ|.
+        function_tolerance: likewise where an iteration lowers J by no more than this times max(|J|, 1).
+        max_evaluations: stop after the iteration in which J has been evaluated more often.
+
+    Source: Liu and Nocedal, "On the limited memory BFGS method for large scale optimization" (1989); Byrd,
+    Lu, Nocedal and Zhu, "A limited memory algorithm for bound constrained optimization" (1995).
+
+    >>> import deltarule as dr
+    >>> net = dr.Network([1, 1], activations=["identity"])
+    >>> history = net.train([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], optimizer=LBFGS())
+    >>> net.theta.round(6), history.stop.kind
+    (array([2., 1.]), 'converged')
+    """
+
+    memory: int = 10
+    gradient_tolerance: float = 1e-5
+    function_tolerance: float = 2.220446049250313e-9
+    max_evaluations: int = 15_000
+    name: ClassVar[str] = "lbfgs"
+    formula: ClassVar[str] = (
+        r"\theta \leftarrow \theta - \alpha H g,\quad "
+        r"H \leftarrow (I - \rho\, s y^\top) H (I - \rho\, y s^\top) + \rho\, s s^\top,\quad "
+        r"\rho = 1 / (y^\top s)"
+    )
+
+    def __post_init__(self) -> None:
+        require_integer("memory", self.memory, 1)
+        keep_number(self, "gradient_tolerance", NON_NEGATIVE)
+        keep_number(self, "function_tolerance", NON_NEGATIVE)
+        require_integer("max_evaluations", self.max_evaluations, 1)
+
+
+AnyOptimizer: TypeAlias = Optimizer | LBFGS
+"""What training accepts: an update rule, or L-BFGS."""
+
+
+@dataclass(frozen=True)
+class KeepGradient:
+    """The rule by which an engine computes J and its gradient, g, for L-BFGS: θ stays where it is."""
+
+    learning_rate: float = nan
+    name: ClassVar[str] = "gradient"
+
+    def init(self, theta: Array) -> State:
+        return {"g": np.zeros_like(theta)}
+
+    def update(self, theta: Array, gradient: Array, state: State, rate: Rate) -> tuple[Array, State]:
+        return theta, {"g": gradient}
+
+
 def clipped(gradient: Array, norm: float | None) -> Array:
     """Return the gradient, g, or where it is longer than `norm`, g · norm / ‖g‖ (Pascanu et al., 2013).
 
@@ -260,9 +326,10 @@ def clipped(gradient: Array, norm: float | None) -> Array:
     return gradient * (norm / length) if length > norm else gradient
 
 
-OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
+OPTIMIZERS: Registry[AnyOptimizer] = Registry("optimizer", AnyOptimizer)
 """The optimizers that are known, by name."""
 OPTIMIZERS.register(SGD())
 OPTIMIZERS.register(RMSProp())
 OPTIMIZERS.register(Adam())
 OPTIMIZERS.register(AdamW())
+OPTIMIZERS.register(LBFGS())

@@ -17,7 +17,7 @@ from deltarule.core.arrays import Array
 from deltarule.core.dropout import Dropout
 from deltarule.core.learning_rates import Patience, Progress, Schedule, entries_of, rates_of
 from deltarule.core.objective import Objective, Rows, Sums
-from deltarule.core.optimizers import Optimizer, Rate, State, clipped
+from deltarule.core.optimizers import LBFGS, AnyOptimizer, Optimizer, Rate, State, clipped
 from deltarule.data.batches import BatchPlan
 
 
@@ -26,7 +26,8 @@ class Job:
     """What to do in an epoch: the objective, its optimizer, the rows and how they are divided into steps.
 
     Schedules want to know how many epochs are planned. No gradient that the optimizer sees is longer than
-    clip_norm. Dropout concerns the steps only, neither losses nor predictions.
+    clip_norm. Dropout concerns the steps only, neither losses nor predictions. Where a minimizer moves theta,
+    the optimizer is KeepGradient: an epoch is one evaluation.
     """
 
     objective: Objective
@@ -37,6 +38,12 @@ class Job:
     epochs: int = 1
     clip_norm: float | None = None
     dropout: Dropout | None = None
+    minimizer: LBFGS | None = None
+
+    @property
+    def moved_by(self) -> AnyOptimizer:
+        """Who moves theta: the minimizer, or where there is none the optimizer."""
+        return self.optimizer if self.minimizer is None else self.minimizer
 
     @cached_property
     def learning_rates(self) -> tuple[float | Schedule, ...]:

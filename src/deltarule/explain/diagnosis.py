@@ -13,7 +13,7 @@ from deltarule.core.arrays import Array
 from deltarule.core.learning_rates import Schedule, entries_of
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Reduction, Rows, forward_pass
-from deltarule.core.optimizers import SGD, Optimizer
+from deltarule.core.optimizers import LBFGS, SGD, AnyOptimizer, Optimizer
 from deltarule.core.penalties import Penalty
 from deltarule.explain import symptoms
 from deltarule.explain.curvature import Curvature, curvature
@@ -34,7 +34,7 @@ def diagnose(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     penalty: str | Penalty | Sequence[Penalty] | None = None,
-    learning_rate: float | str | Optimizer | None = None,
+    learning_rate: float | str | AnyOptimizer | None = None,
 ) -> Diagnosis:
     r"""Say what hinders a network from learning these rows, each finding with its numbers and one suggestion.
 
@@ -87,14 +87,14 @@ def diagnose(
         return _diagnosis(objective, theta, rows, optimizer)
 
 
-def _optimizer(given: float | str | Optimizer | None, n_layers: int) -> Optimizer | None:
+def _optimizer(given: float | str | AnyOptimizer | None, n_layers: int) -> AnyOptimizer | None:
     if given is None:
         return None
-    optimizer = given if isinstance(given, str | Optimizer) else SGD(given)
+    optimizer = given if isinstance(given, str | Optimizer | LBFGS) else SGD(given)
     return inputs.optimizer_for(optimizer, n_layers)
 
 
-def _diagnosis(objective: Objective, theta: Array, rows: Rows, optimizer: Optimizer | None) -> Diagnosis:
+def _diagnosis(objective: Objective, theta: Array, rows: Rows, optimizer: AnyOptimizer | None) -> Diagnosis:
     steps = forward_pass(objective.architecture, theta, rows.X, rows.offset)
     evidence = Evidence(objective, theta, rows, steps, objective.gradients(theta, rows).delta)
     findings = [*symptoms.inputs(evidence), *symptoms.targets(evidence), *symptoms.symmetric(evidence)]
@@ -131,7 +131,7 @@ def _stability(bend: Curvature) -> Stability:
 
 
 def _rates(
-    optimizer: Optimizer | None, bend: Curvature, objective: Objective, theta: Array, rows: Rows
+    optimizer: AnyOptimizer | None, bend: Curvature, objective: Objective, theta: Array, rows: Rows
 ) -> Iterator[Finding]:
     """A learning rate for which the error along some direction does not shrink.
 

@@ -19,7 +19,7 @@ from deltarule.core.arrays import Array, require_integer
 from deltarule.core.learning_rates import watches
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Reduction, Rows
-from deltarule.core.optimizers import Optimizer
+from deltarule.core.optimizers import OPTIMIZERS, Optimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.batches import BatchPlan, Indices, OwnBatches, Remainder, Selection
 from deltarule.engines.base import Job, TrainingState, apply
@@ -28,6 +28,7 @@ from deltarule.explain.conventions import Conventions
 from deltarule.explain.overview import changes_of, losses_of, place_of
 from deltarule.explain.terminal import styled
 from deltarule.explain.working import AskedDetail, Working, require_network, working_of
+from deltarule.inputs import record, require_update_rule
 from deltarule.network import Dtype, Network
 
 if TYPE_CHECKING:
@@ -343,4 +344,5 @@ def step_through(
     """
     arguments = dict(locals())
     del arguments["net"]
+    require_update_rule(record(OPTIMIZERS, optimizer))
     return Session(require_network(net).copy().training(**arguments, engine="reference").job, net.theta)

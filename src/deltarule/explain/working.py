@@ -316,7 +316,8 @@ def show_step(
     """
     objective = objective_of(require_network(net).architecture, loss, reduction, penalty)
     rows = rows_for(objective, net.dtype, X, y, sample_weight, offset)
-    optimizer_ = inputs.optimizer_for(optimizer, net.architecture.n_layers)
+    asked = inputs.optimizer_for(optimizer, net.architecture.n_layers)
+    optimizer_ = inputs.require_update_rule(asked)
     state = TrainingState(net.theta.copy(), optimizer_.init(net.theta))
     job = Job(objective, optimizer_, rows, BatchPlan(len(rows.X)))
     return working_of(job, state, job.rates(0, 1)[0], detail, decimals, exact, conventions)

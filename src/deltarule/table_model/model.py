@@ -18,7 +18,7 @@ from deltarule.core.arrays import Array, require_integer
 from deltarule.core.initializers import Initializer
 from deltarule.core.losses import Loss
 from deltarule.core.metrics import Metric
-from deltarule.core.optimizers import Optimizer
+from deltarule.core.optimizers import AnyOptimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.batches import MAX_SEED
 from deltarule.data.columns import Label, Table
@@ -104,7 +104,7 @@ class TableModel:
         hidden: Sequence[int] = (16,),
         activation: str | Activation = "tanh",
         loss: str | Loss = "auto",
-        optimizer: str | Optimizer = "adam",
+        optimizer: str | AnyOptimizer = "adam",
         learning_rate: float | Auto = "auto",
         batch_size: int | None = 32,
         epochs: int = 200,
@@ -171,7 +171,7 @@ class TableModel:
         hidden: Sequence[int] = (16,),
         activation: str | Activation = "tanh",
         loss: str | Loss = "auto",
-        optimizer: str | Optimizer = "adam",
+        optimizer: str | AnyOptimizer = "adam",
         learning_rate: float | Auto = "auto",
         batch_size: int | None = 32,
         epochs: int = 200,

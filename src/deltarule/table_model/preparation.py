@@ -14,7 +14,7 @@ from deltarule.core.activations import IDENTITY, SIGMOID, SOFTMAX, Activation
 from deltarule.core.arrays import OPEN_UNIT, POSITIVE, Array, require_integer, require_number
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.metrics import METRICS, Metric
-from deltarule.core.optimizers import OPTIMIZERS, Optimizer
+from deltarule.core.optimizers import LBFGS, OPTIMIZERS, AnyOptimizer
 from deltarule.data.batches import Indices
 from deltarule.data.columns import Table
 from deltarule.data.splitting import Purpose, split_rows
@@ -170,7 +170,7 @@ def hidden_widths(hidden: object) -> list[int]:
     return [require_integer(f"hidden[{place}]", width, 1) for place, width in enumerate(hidden)]
 
 
-def optimizer_of(given: str | Optimizer, learning_rate: float | Auto) -> Optimizer:
+def optimizer_of(given: str | AnyOptimizer, learning_rate: float | Auto) -> AnyOptimizer:
     """Return the optimizer with its learning rate: the one asked for, that of the record, or ours for tables.
 
     Raises:
@@ -192,7 +192,12 @@ def metrics_of(given: Sequence[str | Metric] | Auto, task: TaskName) -> list[Met
     return [inputs.record(METRICS, metric) for metric in given]
 
 
-def _with_rate(record: Any, learning_rate: float) -> Optimizer:
+def _with_rate(record: Any, learning_rate: float) -> AnyOptimizer:
+    if isinstance(record, LBFGS):
+        asked = (
+            "`learning_rate` must be left out with L-BFGS, whose line search finds the length of each step"
+        )
+        raise InputError(message(asked, found=repr(learning_rate)))
     if not dataclasses.is_dataclass(record) or isinstance(record, type):
         asked = "`learning_rate` can be set for the optimizers of deltarule only"
         raise InputError(message(asked, found=repr(record), hint="Set it in the optimizer."))

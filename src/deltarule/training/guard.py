@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, isnan
 
 import numpy as np
 
@@ -95,8 +95,7 @@ def finite_epochs(objectives: list[float], theta: Array) -> int:
 def diverged(epoch: int, learning_rate: float | tuple[float, ...]) -> Stop:
     """Say in which epoch (from 1) the run diverged and what to try."""
     largest = max(learning_rate) if isinstance(learning_rate, tuple) else learning_rate
-    return Stop(
-        "diverged",
-        f"stopped in epoch {epoch}: the objective is no longer finite. "
-        f"Try a smaller learning rate, {largest / 10:g} instead of {largest:g}",
-    )
+    hint = f"Try a smaller learning rate, {largest / 10:g} instead of {largest:g}"
+    if isnan(largest):  # there is none, and what has one begins no further out
+        hint = "Try smaller initial weights, or scaled inputs"
+    return Stop("diverged", f"stopped in epoch {epoch}: the objective is no longer finite. {hint}")

@@ -22,6 +22,7 @@ from deltarule.training.guard import (
     finite_objectives,
     objectives_of,
 )
+from deltarule.training.quasi_newton import Minimization
 from deltarule.training.reports import EpochReport, History, Stop
 from deltarule.training.settings import Settings
 from deltarule.training.stopping import BestEpoch, plural
@@ -46,6 +47,7 @@ class Training(Iterator[EpochReport]):
         self.state = state
         self.settings = settings
         self.history = History(choice.engine.name, choice.reason, job.plan.seed)
+        self._minimization = None if job.minimizer is None else Minimization(choice.engine, job.minimizer)
         self._guard = DivergenceGuard(choice.engine, job, state)
         self._best = None if settings.early_stopping is None else BestEpoch(settings.early_stopping)
         self._start = time.perf_counter()
@@ -95,23 +97,27 @@ class Training(Iterator[EpochReport]):
         if self.history.stop is not None:
             return
         left = self.settings.epochs - self.state.epoch
-        if left > 0:
-            self._train(min(epochs, left))
-        else:
+        if left <= 0:
             self._finish(Stop("epochs", _all_trained(self.settings.epochs)))
+            return
+        try:
+            self._train(min(epochs, left))
+        except BaseException:
+            self._close()
+            raise
 
     def _train(self, epochs: int) -> None:
         """Train some epochs, report them and look whether to stop."""
         self._chunk = done, before, start = _Chunk([], self.state.copy(), time.perf_counter())
         with np.errstate(all="ignore"):
-            self.engine.run_epochs(self.job, self.state, epochs, done)
+            (self._minimization or self.engine).run_epochs(self.job, self.state, epochs, done)
         seconds = time.perf_counter() - start
         objectives = objectives_of(self.job, done)
         finite = finite_epochs(objectives, self.state.theta)
         self._record(done[:finite], objectives[:finite], before, seconds)
         self._chunk = None
         self._epochs_per_chunk = max(1, min(2 * epochs, int(SECONDS_PER_CHUNK * epochs / max(seconds, 1e-9))))
-        stop = self._look(self.history.epochs[-1]) if finite == len(done) else None
+        stop = self._look(self.history.epochs[-1]) if 0 < len(done) == finite else self._converged()
         if finite < len(done):
             self._stop_diverged(before.epoch + finite + 1)
         elif stop is not None:
@@ -174,7 +180,7 @@ class Training(Iterator[EpochReport]):
         """Ask everyone who may stop the run; each hears of the epoch, the first reason counts."""
         asked = [_tolerance(self.settings, self.history), _target_loss(self.settings, report)]
         asked.append(None if self._best is None else self._best.see(report, self.state.theta))
-        asked.append(self._time_limit())
+        asked += [self._converged(), self._time_limit()]
         asked.append(self._adapt_rates(report))
         if any([callback(report) for callback in self.settings.callbacks]):  # noqa: C419 (each must be called)
             asked.append(Stop("callback", f"stopped by a callback after epoch {report.epoch}"))
@@ -189,6 +195,14 @@ class Training(Iterator[EpochReport]):
         rate = report.learning_rate if isinstance(report.learning_rate, float) else max(report.learning_rate)
         said = f"the loss does not improve, and the learning rate has fallen to {rate:.3g}"
         return Stop("learning_rate", f"stopped after epoch {report.epoch}: {said}")
+
+    def _converged(self) -> Stop | None:
+        return None if self._minimization is None else self._minimization.stop
+
+    def _close(self) -> None:
+        """End what waits beside this run; nothing is left of one that is over."""
+        if self._minimization is not None:
+            self._minimization.close()
 
     def _time_limit(self) -> Stop | None:
         limit, seconds = self.settings.time_limit, time.perf_counter() - self._start
@@ -211,6 +225,7 @@ class Training(Iterator[EpochReport]):
 
     def _finish(self, stop: Stop) -> Stop:
         """End the run; the network gets the best parameters back where early stopping keeps them."""
+        self._close()
         best = self._best
         if best is not None and best.rule.restore_best and best.theta is not None:
             self.state.theta[:] = best.theta

@@ -21,7 +21,7 @@ def settings_record(job: Job, settings: Settings) -> dict[str, Any]:
         "loss": job.objective.loss.name,
         "reduction": job.objective.reduction,
         "penalties": [_fields_of(penalty) for penalty in job.objective.penalties],
-        "optimizer": _fields_of(job.optimizer),
+        "optimizer": _fields_of(job.moved_by),
         "rows": plan.n,
         "batch_size": plan.n if plan.batch_size is None else min(int(plan.batch_size), plan.n),
         "shuffle": plan.shuffle,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isnan
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from deltarule.core.arrays import Array
@@ -21,6 +22,8 @@ StopKind = Literal[
     "interrupted",
     "callback",
     "learning_rate",
+    "converged",
+    "evaluations",
 ]
 
 
@@ -47,7 +50,7 @@ class EpochReport(NamedTuple):
         validation_loss: Σwℓ/Σw over the validation rows, after the last step; None where there are none.
         metrics: by name, of the training rows after the last step, in the units of the target.
         validation_metrics: the same of the validation rows; empty where there are none.
-        learning_rate: of the epoch's first step, one number or one per layer.
+        learning_rate: of the epoch's first step, one number or one per layer; NaN where there is none.
         seconds: wall time.
         step_losses: Σwℓ/Σw of the rows of each step, at the parameters before it, (steps,); NaN for a step
             that was skipped, None where ``record_steps`` did not ask for it.
@@ -150,7 +153,8 @@ class History:
     def columns(self) -> dict[str, list[float]]:
         """Return one list per column: epoch, loss, penalty, validation loss, metrics, learning rate, seconds.
 
-        Where layers have learning rates of their own there is a column for each: learning_rate_1, ...
+        Where layers have learning rates of their own there is a column for each: learning_rate_1, ...; with
+        L-BFGS, which has none, there is no such column.
         """
         columns: dict[str, list[float]] = {
             "epoch": [report.epoch for report in self.epochs],
@@ -167,6 +171,8 @@ class History:
         """The learning rate as one column, or one per layer counted from 1."""
         rates = [rate if isinstance(rate, tuple) else (rate,) for rate in self.learning_rate]
         columns = [list(column) for column in zip(*rates, strict=True)]
+        if len(columns) == 1 and all(map(isnan, columns[0])):
+            return {}
         if len(columns) == 1:
             return {"learning_rate": columns[0]}
         return {f"learning_rate_{layer}": column for layer, column in enumerate(columns, start=1)}

@@ -18,7 +18,7 @@ from deltarule.core.arrays import Array
 from deltarule.core.dropout import Dropout
 from deltarule.core.losses import LOSSES
 from deltarule.core.objective import Objective, Rows, weight_of
-from deltarule.core.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
+from deltarule.core.optimizers import SGD, Adam, AdamW, KeepGradient, Optimizer, RMSProp
 from deltarule.core.penalties import L1, L2
 from deltarule.engines.base import EpochSums, Job, TrainingState
 from deltarule.engines.native.threads import get_threads
@@ -38,7 +38,7 @@ LOSS_TWINS = (
     *("mean_squared_error", "half_squared_error", "sum_squared_error", "absolute_error", "huber"),
     *("binary_cross_entropy", "cross_entropy", "poisson"),
 )
-RULES = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adam_before_bias_correction")
+RULES = ("sgd", "momentum", "nesterov", "rmsprop", "gradient", "adam", "adam_before_bias_correction")
 REMAINDERS = ("keep", "drop", "merge")
 WORK_PER_THREAD = 800_000  # multiplications in a step below which a second thread costs more than it gives
 ROWS_PER_CALL = 1 << 16  # a signal is handled between two calls
@@ -63,7 +63,7 @@ class NativeEngine:
             return f"it does not know the activation {unknown}"
         if not _knows_loss(objective):
             return f"it does not know the loss {objective.loss.name}"
-        if type(job.optimizer) not in (SGD, RMSProp, Adam, AdamW):
+        if type(job.optimizer) not in (SGD, RMSProp, Adam, AdamW, KeepGradient):
             return f"it does not know the optimizer {job.optimizer.name}"
         for penalty in objective.penalties:
             if type(penalty) not in (L1, L2):
@@ -113,7 +113,7 @@ class NativeEngine:
     ) -> None:
         rows, before = job.rows, state.step
         memory = {name: np.array(values) for name, values in state.optimizer.items()}
-        slots = [memory[name] for name in ("m", "v") if name in memory]
+        slots = [memory[name] for name in ("g", "m", "v") if name in memory]
         spec = self._spec(job, state, epochs)
         finished, steps, threads, interrupt = _native.run(
             spec,
@@ -256,6 +256,8 @@ def _method(optimizer: Optimizer) -> dict[str, float]:
         case RMSProp(rho=rho, epsilon=epsilon):
             rule = "rmsprop"
             constants |= {"beta_2": rho, "epsilon": epsilon}
+        case KeepGradient():
+            rule = "gradient"
         case Adam() | AdamW():
             before = optimizer.epsilon_form == "before_bias_correction"
             rule = "adam_before_bias_correction" if before else "adam"

@@ -73,6 +73,11 @@ template <class T> struct Update {
                     store<T>(s + at, v);
                     return p - rate * g / (sqrt<T>(v) + u.epsilon);
                 });
+            case Method::gradient:
+                return f([s](const Update&, std::size_t at, V<T> p, V<T> g, V<T>) {
+                    store<T>(s + at, g);
+                    return p;
+                });
             case Method::adam:
             case Method::adam_before_bias_correction:
                 return f([s, q](const Update& u, std::size_t at, V<T> p, V<T> g, V<T> rate) {

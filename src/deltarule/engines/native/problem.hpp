@@ -35,7 +35,7 @@ enum class Loss {
     poisson
 };
 // How many vectors like theta each remembers: none, one, two; see Optimizer::slots.
-enum class Method { sgd, momentum, nesterov, rmsprop, adam, adam_before_bias_correction };
+enum class Method { sgd, momentum, nesterov, rmsprop, gradient, adam, adam_before_bias_correction };
 
 struct Network {
     std::vector<int> widths;              // inputs, hidden ..., outputs
