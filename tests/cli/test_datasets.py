@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -44,6 +45,39 @@ def test_describe(run: Run, nothing_here: Path, name: str) -> None:
         assert record.remote.mirrors[0] in text
         assert record.remote.files[0].name in text
     assert not nothing_here.exists()
+
+
+@pytest.mark.parametrize("words", [("--json",), ("list", "--json")])
+def test_json_is_one_object_per_data_set(run: Run, nothing_here: Path, words: tuple[str, ...]) -> None:
+    answer = run("datasets", *words)
+    assert (answer.code, answer.err) == (0, "")
+    lines = answer.out.splitlines()
+    assert [json.loads(line)["name"] for line in lines] == list(DATASETS)
+    for line in lines:
+        assert run("datasets", "describe", json.loads(line)["name"], "--json").out == f"{line}\n"
+    assert json.loads(lines[list(DATASETS).index("admissions")]) == {
+        "name": "admissions",
+        "summary": DATASETS["admissions"].summary,
+        "rows": 400,
+        "test_rows": 0,
+        "columns": 3,
+        "target": "admit",
+        "task": "classification",
+        "license": DATASETS["admissions"].license,
+        "source": DATASETS["admissions"].source,
+        "folder": str(nothing_here / "admissions"),
+        "files": ["binary.csv"],
+        "missing": ["binary.csv"],
+    }
+    moons = json.loads(lines[list(DATASETS).index("moons")])
+    assert (moons["folder"], moons["files"], moons["missing"]) == (None, [], [])
+
+
+def test_a_home_folder_that_nobody_has(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DELTARULE_DATA", "~nosuchuser")
+    answer = run("datasets", "export", "admissions", "a.csv")
+    assert (answer.code, answer.out) == (1, "")
+    assert "home folder that is known; got '~nosuchuser'. Write the path without ~." in answer.err
 
 
 def test_describe_says_which_rows_are_which(run: Run) -> None:
@@ -89,6 +123,7 @@ def test_offline(run: Run, nothing_here: Path) -> None:
         (("describe",), "Missing argument 'NAME'"),
         (("export", "moons"), "Missing argument 'FILE'"),
         (("export", "moons", "-"), "must be the name of a file"),
+        (("--json", "export", "moons", "a.csv"), "Write it behind export."),
         (("import",), "No such command 'import'"),
     ],
 )

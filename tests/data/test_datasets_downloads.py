@@ -301,3 +301,13 @@ def test_data_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         downloads.platformdirs, "user_cache_path", lambda name, appauthor: Path("/cache", name)
     )
     assert data_folder() == Path("/cache/deltarule")
+
+
+def test_a_home_folder_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DELTARULE_DATA", "~nosuchuser/data")
+    with pytest.raises(DataSetError) as refused:
+        data_folder()
+    assert str(refused.value) == (
+        "DELTARULE_DATA must name a folder, and ~ at its beginning a home folder that is known; "
+        "got '~nosuchuser/data'. Write the path without ~."
+    )

@@ -6,7 +6,7 @@ Not what they are: data.datasets.catalog says that.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich import box
@@ -15,7 +15,8 @@ from rich.table import Table
 from deltarule.cli import parameters
 from deltarule.cli.display import note, say, show
 from deltarule.cli.help_pages import Verb, Verbs
-from deltarule.cli.options import file_argument
+from deltarule.cli.json_lines import say_json
+from deltarule.cli.options import Json, file_argument
 from deltarule.data.datasets import DATASETS, DataSet
 from deltarule.data.tables import write_table
 from deltarule.errors import InputError, TableError, message
@@ -34,19 +35,27 @@ Which = Annotated[
     DataSet, typer.Argument(metavar="NAME", help="Name of the data set.", parser=parameters.parser(dataset))
 ]
 Output = Annotated[Path, file_argument("FILE", "CSV file to write.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object per data set.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file of this name.")]
 
 
 @datasets.callback(invoke_without_command=True)
-def start(ctx: typer.Context) -> None:
+def start(ctx: typer.Context, json: JsonLines = False) -> None:
     """List the data sets, describe one, or write one to a CSV file."""
     if ctx.invoked_subcommand is None:
-        list_all()
+        list_all(json)
+    elif json:
+        asked = f"--json before {ctx.invoked_subcommand} is for the list of all data sets"
+        raise typer.BadParameter(message(asked, hint=f"Write it behind {ctx.invoked_subcommand}."))
 
 
 @datasets.command("list", cls=Verb)
-def list_all() -> None:
+def list_all(json: JsonLines = False) -> None:
     """List all data sets."""
+    if json:
+        for each in DATASETS.values():
+            say_json(_record(each))
+        return
     screen = Table("name", box=box.SIMPLE_HEAD, pad_edge=False)
     screen.add_column("rows", justify="right")
     screen.add_column("inputs", justify="right")
@@ -60,8 +69,11 @@ def list_all() -> None:
 
 
 @datasets.command(cls=Verb)
-def describe(which: Which) -> None:
+def describe(which: Which, json: Json = False) -> None:
     """Say what a data set is, who made it, its license, and where its files are."""
+    if json:
+        say_json(_record(which))
+        return
     screen = Table("", "", box=None, show_header=False, pad_edge=False)
     lines = {
         "name": which.name,
@@ -92,6 +104,18 @@ def export(which: Which, file: Output, force: Force = False) -> None:
     write_table(table, file)
     say(f"{table.height:,} rows of {table.width:,} columns are in {file}")
     say(f"Next:  deltarule train {file} --target {which.target}")
+
+
+def _record(each: DataSet) -> dict[str, Any]:
+    """Return for programs what a data set is; `missing` are the files that have to be downloaded."""
+    names = ("name", "summary", "rows", "test_rows", "columns", "target", "task", "license", "source")
+    remote = each.remote
+    return {
+        **{name: getattr(each, name) for name in names},
+        "folder": None if remote is None else str(remote.path),
+        "files": [] if remote is None else [file.name for file in remote.files],
+        "missing": _missing(each),
+    }
 
 
 def _missing(each: DataSet) -> list[str]:

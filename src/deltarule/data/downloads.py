@@ -80,13 +80,22 @@ def data_folder() -> Path:
     system (of Linux ~/.cache/deltarule, of macOS ~/Library/Caches/deltarule, of Windows deltarule/Cache in
     %LOCALAPPDATA%). Each data set has a folder in it: `mnist`, `fashion_mnist`, `admissions`.
 
+    Raises:
+        DataSetError: the name begins with ~ and a user who is not known here.
+
     >>> from unittest.mock import patch
     >>> with patch.dict("os.environ", DELTARULE_DATA="data"):
     ...     data_folder().name
     'data'
     """
     chosen = os.environ.get(FOLDER)
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("deltarule", appauthor=False)
+    if not chosen:
+        return platformdirs.user_cache_path("deltarule", appauthor=False)
+    try:
+        return Path(chosen).expanduser()
+    except RuntimeError:
+        asked = f"{FOLDER} must name a folder, and ~ at its beginning a home folder that is known"
+        raise DataSetError(message(asked, found=repr(chosen), hint="Write the path without ~.")) from None
 
 
 def fetch(folder: RemoteFolder, download: bool = True) -> list[Path]:
