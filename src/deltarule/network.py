@@ -349,13 +349,13 @@ class Network:
         record = require_flag("record_steps", record_steps)
         drops = preparation.dropout_of(dropout, self._architecture, seed)
         job = preparation.job_of(objective, optimizer_, rows, plan, record, epochs, clip_norm, drops)
-        return self._start(job, engine, settings)
+        return self._start(job, engine, settings, {"label_smoothing": label_smoothing})
 
-    def _start(self, job: Job, engine: str | Engine, settings: Settings) -> Training:
+    def _start(self, job: Job, engine: str | Engine, settings: Settings, more: dict[str, JSON]) -> Training:
         preparation.warn_of_symmetry(self._architecture, self._theta)
         state = TrainingState(self._theta, job.optimizer.init(self._theta))
         training = Training(choose(engine, job), job, state, settings)
-        self._settings, self._history = settings_record(job, settings), training.history
+        self._settings, self._history = settings_record(job, settings, more), training.history
         return training
 
     # -- files --------------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ from deltarule.core.schedules import (
     ReduceOnPlateau,
     StepDecay,
 )
+from deltarule.errors import InputError
 
 each_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=list(SCHEDULES))
 RNG = np.random.default_rng(0)
@@ -127,6 +130,66 @@ def test_a_schedule_of_the_user() -> None:
     net = network()
     history = net.train(X, Y, optimizer=dr.SGD(Alternating()), epochs=4)
     assert history.learning_rate == [0.1, 0.0, 0.1, 0.0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    value: Callable[[Progress], Any]
+    name: str = "own"
+
+    def rates(self, progress: Progress) -> Any:
+        return self.value(progress)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (lambda progress: 0.1, r"must have shape (2,), one rate per step; got shape (). Compute them from"),
+        (lambda progress: np.full(5, 0.1), "must have shape (2,), one rate per step; got shape (5,)."),
+        (
+            lambda progress: progress.after[:, np.newaxis],
+            "must have shape (2,), one rate per step; got shape",
+        ),
+        (lambda progress: "fast", "must have shape (2,), one rate per step; got 'fast'."),
+        (
+            lambda progress: 0.1 - progress.before,
+            "must be finite and not negative; got -0.4 after 0.5 epochs.",
+        ),
+        (lambda progress: np.full(2, np.nan), "must be finite and not negative; got nan after 0 epochs."),
+        (lambda progress: np.full(2, np.inf), "must be finite and not negative; got inf after 0 epochs."),
+        (lambda progress: 0.1 * np.where(progress.before < 3, 1, -1), "got -0.1 after 3 epochs."),
+    ],
+)
+@pytest.mark.parametrize("engine", ["reference", "native"])
+def test_what_a_schedule_of_the_user_returns_is_checked_before_the_first_epoch(
+    value: Any, sentence: str, engine: str
+) -> None:
+    net = network()
+    before = net.theta.copy()
+    for rate in (Own(value), [0.1, Own(value)]):
+        with pytest.raises(InputError, match=re.escape(sentence)) as refused:
+            net.training(X, Y, optimizer=dr.SGD(rate), epochs=4, batch_size=-(-len(X) // 2), engine=engine)
+        assert str(refused.value).startswith("`rates(progress)` of the schedule 'own' must")
+    assert np.array_equal(net.theta, before)
+
+
+def test_a_rate_that_is_wrong_in_the_middle_ends_the_run_there() -> None:
+    own = Own(lambda progress: np.where(np.floor(progress.before) == 2, np.nan, 0.1))
+    run = network().training(X, Y, optimizer=dr.SGD(own), epochs=5, engine="reference")
+    assert [next(run).epoch, next(run).epoch] == [1, 2]
+    with pytest.raises(InputError, match="got nan after 2 epochs"):
+        next(run)
+
+
+def test_no_schedule_of_ours_is_asked_twice_or_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks are for schedules of the user's own, also where they are registered."""
+    asked = []
+    rates = StepDecay.rates
+    monkeypatch.setattr(StepDecay, "rates", lambda self, p: asked.append(p) or rates(self, p) * np.nan)
+    job = network().training(X, Y, optimizer=dr.SGD(StepDecay()), epochs=4).job
+    assert asked == []
+    assert np.isnan(job.rates(0, 3)).all()
+    assert len(asked) == 1
 
 
 # -- functions of time, by hand --------------------------------------------------------------------------

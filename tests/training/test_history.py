@@ -174,6 +174,14 @@ def test_the_training_record_is_json() -> None:
     assert record["stop"] == "trained all 3 epochs"
 
 
+def test_the_record_knows_of_smoothed_labels() -> None:
+    net = dr.Network([1, 1], ["sigmoid"])
+    settings: Any = {"loss": "binary_cross_entropy", "epochs": 1}
+    for given in (0.0, np.float32(0.25)):
+        net.train([[0.0], [1.0]], [0.0, 1.0], label_smoothing=given, **settings)
+        assert json.loads(json.dumps(net.training_record))["label_smoothing"] == given
+
+
 @pytest.mark.parametrize("settings", [{"epochs": 0}, {"batches": [[0, 1]]}, {"batch_size": None}])
 def test_any_run_can_be_saved(settings: Any, tmp_path: Any) -> None:
     net = curve()

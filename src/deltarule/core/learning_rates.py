@@ -6,6 +6,7 @@ that watches the loss has ``after_epoch`` too: what it has to remember is in an 
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from math import inf
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 
 from deltarule.core.arrays import Array
+from deltarule.errors import InputError, message
 
 
 class Progress(NamedTuple):
@@ -78,15 +80,52 @@ def entries_of(learning_rate: LearningRates) -> tuple[float | Schedule, ...]:
 
 
 def rates_of(
-    entries: Sequence[float | Schedule], progress: Progress, patience: Sequence[Patience] = ()
+    entries: Sequence[float | Schedule],
+    progress: Progress,
+    patience: Sequence[Patience] = (),
+    check: bool = False,
 ) -> Array:
-    """The rates of s steps, (s, entries); patience is that of each entry, where any has watched the loss."""
+    """The rates of s steps, (s, entries); patience is that of each entry, where any has watched the loss.
+
+    With ``check``, what schedules of the user's own return is looked at.
+
+    Raises:
+        InputError: such a schedule does not give one finite rate from 0 for each step.
+    """
     rates = np.empty((len(progress.before), len(entries)))
     for column, entry in enumerate(entries):
-        rates[:, column] = entry.rates(progress) if isinstance(entry, Schedule) else entry
+        given = entry.rates(progress) if isinstance(entry, Schedule) else entry
+        if check and isinstance(entry, Schedule):
+            _require_shape(entry, given, progress.before.shape)
+        rates[:, column] = given
         if patience:
             rates[:, column] *= patience[column].factor
+    if check:
+        _require_rates(entries, rates, progress)
     return rates
+
+
+def _require_shape(own: Schedule, given: object, shape: tuple[int, ...]) -> None:
+    """Refuse what is not one number per step."""
+    try:
+        found = f"shape {np.asarray(given, dtype=np.float64).shape}"
+    except (TypeError, ValueError):
+        found = reprlib.repr(given)
+    if found != f"shape {shape}":
+        asked = f"`rates(progress)` of the schedule {own.name!r} must have shape {shape}, one rate per step"
+        hint = "Compute them from progress.before, an array of that shape."
+        raise InputError(message(asked, found=found, hint=hint))
+
+
+def _require_rates(entries: Sequence[float | Schedule], rates: Array, progress: Progress) -> None:
+    """Refuse rates that are not finite or negative."""
+    wrong = ~(np.isfinite(rates) & (rates >= 0.0))
+    if wrong.any():
+        step, column = np.argwhere(wrong)[0]
+        own: Any = entries[column]
+        asked = f"`rates(progress)` of the schedule {own.name!r} must be finite and not negative"
+        found = f"{rates[step, column]:g} after {progress.before[step]:g} epochs"
+        raise InputError(message(asked, found=found, hint="Try np.clip(rates, 0.0, 1.0)."))
 
 
 def after_epoch(

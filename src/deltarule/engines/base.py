@@ -18,6 +18,7 @@ from deltarule.core.dropout import Dropout
 from deltarule.core.learning_rates import Patience, Progress, Schedule, entries_of, rates_of
 from deltarule.core.objective import Objective, Rows, Sums
 from deltarule.core.optimizers import LBFGS, AnyOptimizer, Optimizer, Rate, State, clipped
+from deltarule.core.schedules import OURS
 from deltarule.data.batches import BatchPlan
 
 
@@ -45,6 +46,16 @@ class Job:
         """Who moves theta: the minimizer, or where there is none the optimizer."""
         return self.optimizer if self.minimizer is None else self.minimizer
 
+    def __post_init__(self) -> None:
+        """Look at the first and the last epoch of a schedule of the user's own, before anything is trained.
+
+        Raises:
+            InputError: it does not give one finite rate from 0 for each step.
+        """
+        if self._has_own_schedule:
+            for epoch in {0, max(0, self.epochs - 1)}:
+                self.rates(epoch, self.plan.steps(epoch))
+
     @cached_property
     def learning_rates(self) -> tuple[float | Schedule, ...]:
         """The learning rate, or that of each layer."""
@@ -54,6 +65,11 @@ class Job:
     def is_scheduled(self) -> bool:
         """Whether a learning rate changes in the course of the run."""
         return any(isinstance(rate, Schedule) for rate in self.learning_rates)
+
+    @cached_property
+    def _has_own_schedule(self) -> bool:
+        """Whether a schedule is the user's own, whose rates are checked."""
+        return any(isinstance(rate, Schedule) and type(rate) not in OURS for rate in self.learning_rates)
 
     def rates(self, epoch: int, steps: int, epochs: int = 1, patience: Sequence[Patience] = ()) -> Array:
         """The learning rates of every step of some epochs that have as many steps each.
@@ -65,7 +81,7 @@ class Job:
         step = epoch * steps + np.arange(epochs * steps)  # the same rates wherever a run resumes
         rows = step // steps * float(self.plan.n)
         progress = Progress(step / steps, (step + 1) / steps, rows, self.epochs)
-        return rates_of(self.learning_rates, progress, patience)
+        return rates_of(self.learning_rates, progress, patience, self._has_own_schedule)
 
     def first_rates(
         self, epoch: int, epochs: int, patience: Sequence[Patience] = ()

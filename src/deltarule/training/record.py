@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
@@ -14,8 +15,8 @@ from deltarule.training.reports import History
 from deltarule.training.settings import Settings
 
 
-def settings_record(job: Job, settings: Settings) -> dict[str, Any]:
-    """Return what a run was asked to do."""
+def settings_record(job: Job, settings: Settings, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run was asked to do, with what the job does not tell, such as smoothed labels."""
     plan = job.plan
     return {
         "loss": job.objective.loss.name,
@@ -29,6 +30,7 @@ def settings_record(job: Job, settings: Settings) -> dict[str, Any]:
         "own_batches": plan.own is not None,
         "clip_norm": job.clip_norm,
         "dropout": None if job.dropout is None else list(job.dropout.fractions),
+        **{name: _plain(value) for name, value in more.items()},
         "seed": plan.seed,
         "epochs": int(settings.epochs),
     }
