@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import deltarule as dr
-from deltarule.table_model.preparation import LEARNING_RATES
+from deltarule.table_model.rates import LEARNING_RATES
 from tests.cli.conftest import Run
 
 

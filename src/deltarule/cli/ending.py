@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deltarule.cli.summary import number
 from deltarule.engines.base import Job
-from deltarule.table_model.preparation import optimizer_of
+from deltarule.table_model.rates import optimizer_of
 from deltarule.training.reports import History
 
 FAR_ABOVE = 10.0

@@ -22,7 +22,7 @@ from deltarule.data.tables import read_table
 from deltarule.data.targets import TASKS
 from deltarule.errors import TableError, message
 from deltarule.table_model import TableModel, TableTraining
-from deltarule.table_model.preparation import LEARNING_RATES
+from deltarule.table_model.rates import LEARNING_RATES
 
 TABLE, NETWORK, TRAINING, OPTIONS = "Table", "Network", "Training", "Options"
 RATES = ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items())

@@ -5,10 +5,8 @@ Not the mathematics and not the reading of columns: see Network, TableTransform 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
-from typing import Any, Self, TypeAlias
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,31 +14,33 @@ from numpy.typing import NDArray
 from deltarule.core.activations import Activation
 from deltarule.core.arrays import Array, require_integer
 from deltarule.core.initializers import Initializer
+from deltarule.core.learning_rates import LearningRates
 from deltarule.core.losses import Loss
 from deltarule.core.metrics import Metric
+from deltarule.core.objective import Reduction, Rows
 from deltarule.core.optimizers import AnyOptimizer
 from deltarule.core.penalties import Penalty
-from deltarule.data.batches import MAX_SEED
+from deltarule.data.batches import MAX_SEED, Remainder
 from deltarule.data.columns import Label, Table
-from deltarule.data.tables import FrameLike, as_table, read_table
 from deltarule.data.targets import TargetTransform, with_target
 from deltarule.data.transforms import TableTransform
-from deltarule.engines.base import Engine, Job
+from deltarule.engines.base import Engine
 from deltarule.errors import InputError, message
 from deltarule.network import Dtype, Network
 from deltarule.storage import model_file
 from deltarule.storage.atomic import PathLike
 from deltarule.storage.network_parts import read_file
+from deltarule.table_model.baseline import constant_outputs
 from deltarule.table_model.fitted import KEY, Fitted, RowCounts, read
-from deltarule.table_model.preparation import Auto, Prepared, hidden_widths, optimizer_of, prepare
+from deltarule.table_model.preparation import hidden_widths, prepare
+from deltarule.table_model.rates import NamedSchedule, optimizer_of
+from deltarule.table_model.reading import TableLike, share_or_table, table_of
+from deltarule.table_model.row_columns import Auto, RowColumns, require_some_weight
+from deltarule.table_model.running import TableTraining
 from deltarule.table_model.scores import Scores, measure
-from deltarule.training.loop import Training
-from deltarule.training.reports import EpochReport, History
+from deltarule.training.reports import History
 from deltarule.training.settings import Callback
 from deltarule.training.stopping import EarlyStopping
-
-TableLike: TypeAlias = FrameLike
-"""A data frame, a dict of columns, a 2-D array (see `deltarule.data.tables`), the path of CSV or Parquet."""
 
 EARLY_STOPPING = EarlyStopping(patience=20)
 
@@ -100,18 +100,27 @@ class TableModel:
         table: TableLike,
         *,
         target: str,
+        weights: str | None = None,
+        offset: str | Sequence[str] | None = None,
+        exposure: str | None = None,
         task: str = "auto",
         hidden: Sequence[int] = (16,),
         activation: str | Activation = "tanh",
         loss: str | Loss = "auto",
         optimizer: str | AnyOptimizer = "adam",
-        learning_rate: float | Auto = "auto",
+        learning_rate: LearningRates | Auto = "auto",
+        schedule: NamedSchedule | None = None,
         batch_size: int | None = 32,
         epochs: int = 200,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
+        clip_norm: float | None = None,
+        label_smoothing: float = 0.0,
+        reduction: Reduction = "mean",
         held_out: float = 0.2,
-        validation: float = 0.2,
+        validation: float | TableLike = 0.2,
         early_stopping: EarlyStopping | None = EARLY_STOPPING,
+        tol: float | None = None,
+        target_loss: float | None = None,
         metrics: Sequence[str | Metric] | Auto = "auto",
         exclude: Collection[str] = (),
         numeric: Collection[str] = (),
@@ -120,6 +129,8 @@ class TableModel:
         initializer: str | Initializer = "glorot_uniform",
         dtype: Dtype = "float64",
         time_limit: float | None = None,
+        shuffle: bool = True,
+        remainder: Remainder = "keep",
         engine: str | Engine = "auto",
         seed: int = 0,
         callbacks: Sequence[Callback] = (),
@@ -129,18 +140,32 @@ class TableModel:
         Arguments:
             table: a data frame, a dict of columns, or the path of a CSV or Parquet file. Rows need a target.
             target: the name of the column to predict.
-            task: "regression", "classification" or "auto" (see `deltarule.data.targets` for the rule).
+            weights: the column of sample weights, wᵢ ≥ 0; no input. They count in the loss and in all scores.
+            offset: the column that is added to z of the output, one per output; no input. In the unit of the
+                target where the output is the identity, on the log or logit scale elsewhere.
+            exposure: the column whose logarithm is an offset, for the loss poisson; no input. Predictions are
+                for the exposure of their row.
+            task: "regression", "classification" or "auto" (see `deltarule.data.targets` for the rule; with an
+                exposure or the loss poisson, numbers are counts and so a regression).
             hidden: the widths of the hidden layers; () for none.
             activation: of the hidden layers.
             loss: "auto" is mean_squared_error for regression, or binary_cross_entropy, or cross_entropy.
             optimizer: a name or a record such as ``dr.SGD(learning_rate=0.1)``.
-            learning_rate: "auto" is that of the optimizer record, or for a name one that suits tables.
+            learning_rate: "auto" is that of the optimizer record, or for a name one that suits tables; else
+                a number or a schedule, or one per layer.
+            schedule: a name such as "cosine", or ``{"name": "cosine", "warmup": 5}``; its rate is the above.
             batch_size: rows per step; None is the full batch.
             epochs: passes over the training rows, at most.
             penalty: one or several, such as ``dr.L2(1e-4)``.
+            clip_norm: the longest gradient that the optimizer sees.
+            label_smoothing: ε; training targets of K classes become (1 - ε) y + ε / K.
+            reduction: whether a step divides by the weight of its rows ("mean") or not ("sum").
             held_out: the fraction of the rows that is kept for `scores`; 0 for none.
-            validation: the fraction of the other rows that early stopping watches; 0 for none.
+            validation: the fraction of the other rows that early stopping watches; 0 for none. Or a table of
+                its own, as `table` is one, with the same columns.
             early_stopping: when to stop; only with validation rows.
+            tol: stop when the training loss changes by less from one epoch to the next.
+            target_loss: stop when the training loss is at most this.
             metrics: after each epoch, in the unit of the target; "auto" is RMSE, or accuracy.
             exclude: columns that are no inputs.
             numeric: columns to be used as numbers, whatever the rules say.
@@ -149,6 +174,8 @@ class TableModel:
             initializer: where the weights start.
             dtype: of the network, "float64" or "float32".
             time_limit: stop after the epoch in which this many seconds have passed.
+            shuffle: whether each epoch has a new order.
+            remainder: the rows left over by `batch_size`: "keep", "drop" or "merge".
             engine: "auto", a name, or an engine.
             seed: of the parts (stratified by class), the initial weights and the batches.
             callbacks: called with each ``EpochReport``; one that returns True stops the run.
@@ -167,18 +194,27 @@ class TableModel:
         table: TableLike,
         *,
         target: str,
+        weights: str | None = None,
+        offset: str | Sequence[str] | None = None,
+        exposure: str | None = None,
         task: str = "auto",
         hidden: Sequence[int] = (16,),
         activation: str | Activation = "tanh",
         loss: str | Loss = "auto",
         optimizer: str | AnyOptimizer = "adam",
-        learning_rate: float | Auto = "auto",
+        learning_rate: LearningRates | Auto = "auto",
+        schedule: NamedSchedule | None = None,
         batch_size: int | None = 32,
         epochs: int = 200,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
+        clip_norm: float | None = None,
+        label_smoothing: float = 0.0,
+        reduction: Reduction = "mean",
         held_out: float = 0.2,
-        validation: float = 0.2,
+        validation: float | TableLike = 0.2,
         early_stopping: EarlyStopping | None = EARLY_STOPPING,
+        tol: float | None = None,
+        target_loss: float | None = None,
         metrics: Sequence[str | Metric] | Auto = "auto",
         exclude: Collection[str] = (),
         numeric: Collection[str] = (),
@@ -187,19 +223,24 @@ class TableModel:
         initializer: str | Initializer = "glorot_uniform",
         dtype: Dtype = "float64",
         time_limit: float | None = None,
+        shuffle: bool = True,
+        remainder: Remainder = "keep",
         engine: str | Engine = "auto",
         seed: int = 0,
         callbacks: Sequence[Callback] = (),
     ) -> TableTraining:
         """Return a run to step by hand: iterate over it for one ``EpochReport`` per epoch; see `train`."""
         require_integer("seed", seed, 0, MAX_SEED)
-        widths, optimizer_ = hidden_widths(hidden), optimizer_of(optimizer, learning_rate)
+        widths, optimizer_ = hidden_widths(hidden), optimizer_of(optimizer, learning_rate, schedule)
+        known = table_of(table)
         ready = prepare(
-            _table_of(table),
+            known,
             target,
+            row_columns=RowColumns.of(weights, offset, exposure),
             task=task,
             loss=loss,
-            fractions=(held_out, validation),
+            held_out=held_out,
+            validation=share_or_table(validation, known),
             seed=seed,
             exclude=exclude,
             numeric=numeric,
@@ -213,36 +254,56 @@ class TableModel:
             batch_size=batch_size,
             epochs=epochs,
             penalty=penalty,
+            clip_norm=clip_norm,
+            label_smoothing=label_smoothing,
+            reduction=reduction,
             metrics=metrics,
             early_stopping=early_stopping,
+            tol=tol,
+            target_loss=target_loss,
             time_limit=time_limit,
+            shuffle=shuffle,
+            remainder=remainder,
             engine=engine,
             seed=seed,
             callbacks=callbacks,
         )
         return TableTraining(cls(network, ready.fitted()), run, ready)
 
-    def judge(self, table: TableLike) -> Scores:
+    def judge(self, table: TableLike, weights: str | Auto | None = "auto") -> Scores:
         """Return the metrics of `evaluate` beside those of the best constant prediction.
 
-        That is the mean of the training rows, or the shares of the classes among them.
+        That is the mean of the training rows, or the shares of the classes among them; beside an offset it is
+        the constant that fits them best.
         """
-        known = with_target(self._read(table), self.target.name).table
-        return self._scores(known, self.inputs.transform(known))
+        kept = with_target(self._read(table), self.target.name)
+        columns = self.fitted.row_columns.weighted_by(weights, kept.table)
+        X, y = self.inputs.transform(kept.table), self.target.encode(kept.table)
+        rows = Rows(X, y, columns.weights_of(kept.table), columns.offset_of(kept.table, self.target))
+        require_some_weight(rows, columns.weights, "to judge")
+        return self.scores_of(rows, columns.weights)._replace(without_target=kept.n_dropped)
 
-    def _scores(self, known: Table, X: Array) -> Scores:
-        outputs, constant = self._outputs(X), np.tile(self.fitted.baseline, (len(X), 1))
-        return Scores(len(X), measure(self.target, known, outputs), measure(self.target, known, constant))
+    def scores_of(self, rows: Rows, weights: str | None) -> Scores:
+        """Return the scores on rows that are encoded already, weighted by the column of this name."""
+        output, n = self.network.architecture.activations[-1], len(rows.X)
+        constant = constant_outputs(self.fitted.baseline, n, rows.offset, output)
+        network, baseline = (
+            measure(self.target, rows.y, y_hat, rows.w)
+            for y_hat in (self._outputs(rows.X, rows.offset), constant)
+        )
+        return Scores(n, network, baseline, weights)
 
     # -- predictions --------------------------------------------------------------------------------------
 
     def outputs(self, table: TableLike) -> NDArray[np.float64]:
         """Return what the network says, (n, k), before it is made into labels, probabilities or units."""
         known = self._read(table).without(self.target.name)  # it is never meant by a misspelled input
-        return self._outputs(self.inputs.transform(known))
+        return self._outputs(
+            self.inputs.transform(known), self.fitted.row_columns.offset_of(known, self.target)
+        )
 
-    def _outputs(self, X: Array) -> NDArray[np.float64]:
-        return np.asarray(self.network.predict(X), dtype=np.float64)
+    def _outputs(self, X: Array, offset: Array | None) -> NDArray[np.float64]:
+        return np.asarray(self.network.predict(X, offset), dtype=np.float64)
 
     def predict(self, table: TableLike) -> NDArray[Any]:
         """Return a prediction for each row, (n,): a label as in the table, or a number in the target's unit.
@@ -269,15 +330,19 @@ class TableModel:
             raise InputError(message("Probabilities need a classification", found="a regression", hint=hint))
         return self.target.probabilities(self.outputs(table))
 
-    def evaluate(self, table: TableLike) -> dict[str, float]:
+    def evaluate(self, table: TableLike, weights: str | Auto | None = "auto") -> dict[str, float]:
         """Return metrics on rows with a known target: rmse, mae and r2 in its unit, or accuracy and log_loss.
 
         Rows without a target are left out.
 
+        Arguments:
+            table: as in `train`.
+            weights: the column by which the rows count; "auto" is that of training, None counts each as 1.
+
         Raises:
             TableError: a column is missing or cannot be used, or a class is new.
         """
-        return dict(self.judge(table).network)
+        return dict(self.judge(table, weights).network)
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -286,7 +351,7 @@ class TableModel:
         return (*self.inputs.text_columns, *([self.target.name] if labels_are_text else []))
 
     def _read(self, table: TableLike) -> Table:
-        return _table_of(table, self.text_columns)
+        return table_of(table, self.text_columns)
 
     # -- files --------------------------------------------------------------------------------------------
 
@@ -312,63 +377,3 @@ class TableModel:
     def __repr__(self) -> str:
         what = f"{len(self.classes)} classes" if self.classes else "regression"
         return f"<TableModel of {self.target.name!r} ({what}) with {self.network!r}>"
-
-
-def _table_of(table: TableLike, text: Collection[str] = ()) -> Table:
-    """Return a table, read from a CSV file where a path is given."""
-    return as_table(read_table(table, text) if isinstance(table, str | os.PathLike) else table)
-
-
-class TableTraining(Iterator[EpochReport]):
-    """A run in progress: iterate over it for one report per epoch, then call `finish`.
-
-    `model` always has the current parameters and can be used at any time; `table` holds the rows that have a
-    target, and `task` says what was concluded from it.
-
-    >>> table = {"x": [0.0, 1.0, 2.0, 3.0, 4.0], "y": [1.0, 3.0, 5.0, 7.0, 9.0]}
-    >>> training = TableModel.training(table, target="y", hidden=(), epochs=2, held_out=0.2, validation=0.0)
-    >>> [report.epoch for report in training]
-    [1, 2]
-    >>> training.finish().scores.n_rows
-    1
-    """
-
-    def __init__(self, model: TableModel, run: Training, prepared: Prepared) -> None:
-        self.model = model
-        self.task, self.table = prepared.task, prepared.table
-        self._run = run
-        self._held_out = prepared.parts.held_out
-        self._X_held_out = prepared.X[prepared.parts.held_out]
-
-    @property
-    def history(self) -> History:
-        """All epochs so far, and at the end why it stopped."""
-        return self._run.history
-
-    @property
-    def job(self) -> Job:
-        """What an epoch does: its objective, its optimizer, its rows and its batches."""
-        return self._run.job
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> EpochReport:
-        """Train one more epoch and return its report."""
-        return next(self._run)
-
-    def run(self) -> TableModel:
-        """Train to the end and return the model with its scores."""
-        self._run.run()
-        return self.finish()
-
-    def interrupt(self) -> None:
-        """End the run here; the network gets the best parameters back where early stopping keeps them."""
-        self._run.interrupt()
-
-    def finish(self) -> TableModel:
-        """Judge the model on the held-out rows, if there are any, and return it."""
-        if len(self._held_out):
-            scores = self.model._scores(self.table.take(self._held_out), self._X_held_out)
-            self.model = TableModel(self.model.network, replace(self.model.fitted, scores=scores))
-        return self.model

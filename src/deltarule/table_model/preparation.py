@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deltarule import inputs
 from deltarule.core.activations import IDENTITY, SIGMOID, SOFTMAX, Activation
-from deltarule.core.arrays import OPEN_UNIT, POSITIVE, Array, require_integer, require_number
+from deltarule.core.arrays import NON_NEGATIVE, OPEN_UNIT, Array, require_integer, require_number
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.metrics import METRICS, Metric
-from deltarule.core.optimizers import LBFGS, OPTIMIZERS, AnyOptimizer
+from deltarule.core.objective import Rows
 from deltarule.data.batches import Indices
 from deltarule.data.columns import Table
 from deltarule.data.splitting import Purpose, split_rows
@@ -22,14 +20,11 @@ from deltarule.data.targets import TargetTransform, Task, TaskName, choose_task,
 from deltarule.data.transforms import TableTransform
 from deltarule.errors import InputError, TableError, message
 from deltarule.network import Network
+from deltarule.table_model.baseline import baseline_of
 from deltarule.table_model.fitted import Fitted, RowCounts
+from deltarule.table_model.row_columns import Auto, RowColumns, require_some_weight
 from deltarule.training.loop import Training
 from deltarule.training.stopping import EarlyStopping
-
-Auto = Literal["auto"]
-
-LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.003, "adamw": 0.003}
-"""For standardized inputs and batches of 32; other optimizers keep the rate of their own."""
 
 
 class Parts(NamedTuple):
@@ -42,7 +37,7 @@ class Parts(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """X and y of all rows that have a target, and what was fitted on the training rows."""
+    """All rows that have a target as arrays, the rows to watch, and what was fitted on the training rows."""
 
     table: Table
     parts: Parts
@@ -51,12 +46,9 @@ class Prepared(NamedTuple):
     target: TargetTransform
     loss: Loss
     output: Activation
-    X: NDArray[np.float64]
-    y: NDArray[np.float64]
-
-    def rows(self, which: Indices) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return X and y of some rows."""
-        return self.X[which], self.y[which]
+    row_columns: RowColumns
+    rows: Rows
+    watched: Rows | None
 
     def network(self, widths: Sequence[int], activation: str | Activation, **settings: Any) -> Network:
         """Return an untrained network for X and y; `widths` and `activation` are those of its hidden layers.
@@ -64,7 +56,7 @@ class Prepared(NamedTuple):
         The settings are arguments of ``Network``.
         """
         activations = [activation] * len(widths) + [self.output]
-        return Network([self.X.shape[1], *widths, self.y.shape[1]], activations, **settings)
+        return Network([self.rows.X.shape[1], *widths, self.rows.y.shape[1]], activations, **settings)
 
     def start(
         self,
@@ -78,58 +70,127 @@ class Prepared(NamedTuple):
 
         The other settings are arguments of ``Network.training``.
         """
-        watched = self.parts.validation
+        X, y, w, offset = self.rows.take(self.parts.train)
         return network.training(
-            *self.rows(self.parts.train),
+            X,
+            y,
+            sample_weight=w,
+            offset=offset,
             loss=self.loss,
-            validation=self.rows(watched) if len(watched) else None,
+            validation=self.watched,
             metrics=metrics_of(metrics, self.task.name),
             target_scaler=self.target.standardizer,
-            early_stopping=early_stopping if len(watched) else None,
+            early_stopping=None if self.watched is None else early_stopping,
             **settings,
         )
 
     def fitted(self) -> Fitted:
         """Return what belongs to a model beside its network; the scores come later."""
-        train, validation, held_out, n_without_target = self.parts
-        counts = RowCounts(len(train), len(validation), len(held_out), n_without_target)
-        return Fitted(self.inputs, self.target, self.y[train].mean(axis=0), counts)
+        train, _, held_out, n_without_target = self.parts
+        n_watched = 0 if self.watched is None else len(self.watched.X)
+        counts = RowCounts(len(train), n_watched, len(held_out), n_without_target)
+        baseline = baseline_of(self.rows.take(train), self.output)
+        return Fitted(self.inputs, self.target, baseline, counts, row_columns=self.row_columns)
 
 
 def prepare(
     table: Table,
     target: str,
     *,
+    row_columns: RowColumns,
     task: str,
     loss: str | Loss,
-    fractions: tuple[float, float],
+    held_out: float,
+    validation: float | Table,
     seed: int,
     exclude: Collection[str],
     numeric: Collection[str],
     categorical: Collection[str],
     ddof: float,
 ) -> Prepared:
-    """Set rows aside (fractions: held out, for validation), fit the transforms on the others, encode all.
+    """Set rows aside (held out, for validation), fit the transforms on the others, encode all.
 
     Raises:
-        TableError: the table, its target or a column cannot be used.
+        TableError: the table, its target or a column cannot be used, or those of the rows to watch.
         InputError: the loss or another argument cannot be used.
     """
-    chosen = choose_task(table, target, task)
+    row_columns.require_other_than(target)
+    chosen = _task_of(table, target, task, loss, row_columns)
     kept = with_target(table, target)
     strata = class_codes(kept.table, target) if chosen.name == "classification" else None
-    parts = _parts(kept.table.n_rows, fractions, seed, strata, kept.n_dropped)
+    fraction = 0.0 if isinstance(validation, Table) else validation
+    parts = _parts(kept.table.n_rows, (held_out, fraction), seed, strata, kept.n_dropped)
     training_rows = kept.table.take(parts.train)
+    left_out = [target, *exclude, *(name for name, _ in row_columns.roles())]
     transform = TableTransform.fit(
-        training_rows, [target, *exclude], ddof=ddof, numeric=numeric, categorical=categorical
+        training_rows, left_out, ddof=ddof, numeric=numeric, categorical=categorical
     )
     n_labels = 0 if strata is None else int(strata.max()) + 1
     loss_, output = loss_and_output(loss, chosen.name, n_labels)
     fitted = TargetTransform.fit(training_rows, target, chosen.name, ddof, standardize=output is IDENTITY)
-    y = fitted.encode(kept.table)
-    _require_targets(kept.table, target, loss_, y)
-    X = transform.transform(kept.table)
-    return Prepared(kept.table, parts, chosen, transform, fitted, loss_, output, X, y)
+    row_columns.require_fit(output, fitted.n_outputs)
+    encode = Encoder(transform, fitted, loss_, row_columns)
+    rows = encode(kept.table)
+    watched: Rows | None
+    if isinstance(validation, Table):
+        watched, n_dropped = _table_to_watch(validation, encode)
+        parts = parts._replace(n_without_target=parts.n_without_target + n_dropped)
+    else:
+        watched = rows.take(parts.validation) if len(parts.validation) else None
+    ready = Prepared(kept.table, parts, chosen, transform, fitted, loss_, output, row_columns, rows, watched)
+    _require_weights(ready)
+    return ready
+
+
+def _task_of(table: Table, target: str, task: str, loss: str | Loss, row_columns: RowColumns) -> Task:
+    """Return the task; counts are a regression, also those that look like class numbers."""
+    counts = loss != "auto" and inputs.record(LOSSES, loss).y_domain == NON_NEGATIVE
+    if task != "auto" or not (counts or row_columns.exposure is not None):
+        return choose_task(table, target, task)
+    reason = "the loss is one of counts" if counts else "there is an exposure"
+    return choose_task(table, target, "regression")._replace(reason=reason)
+
+
+class Encoder(NamedTuple):
+    """From a table whose rows have a target to arrays."""
+
+    inputs: TableTransform
+    target: TargetTransform
+    loss: Loss
+    row_columns: RowColumns
+
+    def __call__(self, table: Table) -> Rows:
+        """Return the rows.
+
+        Raises:
+            TableError: a column is missing or cannot be used, or the loss is not defined for a target.
+        """
+        y = self.target.encode(table)
+        _require_targets(table, self.target.name, self.loss, y)
+        w, offset = self.row_columns.weights_of(table), self.row_columns.offset_of(table, self.target)
+        return Rows(self.inputs.transform(table), y, w, offset)
+
+
+def _table_to_watch(table: Table, encode: Encoder) -> tuple[Rows, int]:
+    """Return the rows of a table of their own, and how many have no target.
+
+    Raises:
+        TableError: it is not like the one to learn from; said to be the table to watch.
+    """
+    try:
+        kept = with_target(table, encode.target.name)
+        return encode(kept.table), kept.n_dropped
+    except TableError as refused:
+        raise TableError(f"The table for validation cannot be used: {refused}") from None
+
+
+def _require_weights(ready: Prepared) -> None:
+    """Refuse weights that leave nothing of the rows for one purpose."""
+    column, parts = ready.row_columns.weights, ready.parts
+    require_some_weight(ready.rows.take(parts.train), column, "to learn from")
+    require_some_weight(ready.rows.take(parts.held_out), column, "held out")
+    if ready.watched is not None:
+        require_some_weight(ready.watched, column, "to watch")
 
 
 def loss_and_output(loss: str | Loss, task: TaskName, n_labels: int) -> tuple[Loss, Activation]:
@@ -170,39 +231,11 @@ def hidden_widths(hidden: object) -> list[int]:
     return [require_integer(f"hidden[{place}]", width, 1) for place, width in enumerate(hidden)]
 
 
-def optimizer_of(given: str | AnyOptimizer, learning_rate: float | Auto) -> AnyOptimizer:
-    """Return the optimizer with its learning rate: the one asked for, that of the record, or ours for tables.
-
-    Raises:
-        InputError: there is no such optimizer, or the rate is not positive.
-    """
-    record = inputs.record(OPTIMIZERS, given)
-    if learning_rate == "auto":
-        if not isinstance(given, str) or record.name not in LEARNING_RATES:
-            return record
-        learning_rate = LEARNING_RATES[record.name]
-    require_number("learning_rate", learning_rate, POSITIVE)
-    return _with_rate(record, learning_rate)
-
-
 def metrics_of(given: Sequence[str | Metric] | Auto, task: TaskName) -> list[Metric]:
     """Return the metrics to be watched; "auto": RMSE for regression, accuracy for classification."""
     if given == "auto":
         given = ["rmse" if task == "regression" else "accuracy"]
     return [inputs.record(METRICS, metric) for metric in given]
-
-
-def _with_rate(record: Any, learning_rate: float) -> AnyOptimizer:
-    if isinstance(record, LBFGS):
-        asked = (
-            "`learning_rate` must be left out with L-BFGS, whose line search finds the length of each step"
-        )
-        raise InputError(message(asked, found=repr(learning_rate)))
-    if not dataclasses.is_dataclass(record) or isinstance(record, type):
-        asked = "`learning_rate` can be set for the optimizers of deltarule only"
-        raise InputError(message(asked, found=repr(record), hint="Set it in the optimizer."))
-    changed: Any = dataclasses.replace(record, learning_rate=learning_rate)
-    return changed
 
 
 def _usual(task: TaskName, n_labels: int) -> tuple[Activation, str]:
