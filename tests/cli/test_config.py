@@ -61,10 +61,59 @@ def test_no_hidden_layer_automatic_rate_and_flags(run: Run, prices: Path) -> Non
     assert dr.load("model.safetensors").architecture.n_layers == 1
 
 
+def test_weights_a_schedule_and_a_table_to_watch(run: Run, prices: Path) -> None:
+    Path("run.toml").write_text(
+        """
+        validation = "prices.csv"
+        weights = "rooms"
+        offset = ["number"]
+        l2 = 0.01
+        clip_norm = 1.5
+        learning_rate = 0.01
+        epochs = 3
+        [schedule]
+        name = "cosine"
+        warmup = 2
+        """
+    )
+    rows = [line for line in prices.read_text().splitlines() if ",," not in line]
+    prices.write_text("\n".join(rows))
+    answer = run("train", prices, "-t", "price", "--config", "run.toml")
+    assert (answer.code, answer.err) == (0, "")
+    assert "learning rate 0.01 (cosine)" in answer.out
+    model = dr.TableModel.train(
+        prices,
+        target="price",
+        validation=prices,
+        weights="rooms",
+        offset=["number"],
+        penalty=dr.L2(0.01),
+        clip_norm=1.5,
+        learning_rate=dr.CosineDecay(0.01, warmup=2),
+        epochs=3,
+    )
+    model.save("python")
+    assert Path("model.safetensors").read_bytes() == Path("python").read_bytes()
+    answer = run("train", prices, "-t", "price", "--config", "run.toml", "--schedule", "step")
+    assert "learning rate 0.01 (step)" in answer.out
+
+
 @pytest.mark.parametrize(
     ("content", "code", "sentence"),
     [
-        ("hidde = [3]", 1, "There is no option 'hidde', as 'run.toml' has it. Allowed: table, target, task,"),
+        ("[schedule]\nname = 'cosin'", 1, "got 'cosin'. Did you mean 'cosine'?"),
+        ("[schedule]\nwarmup = 3", 1, "--schedule must be a name, or a name with parameters"),
+        ("schedule = {name = 'step', ever = 3}", 1, "Allowed: every, factor. Did you mean 'every'?"),
+        (
+            "schedule = {name = 'step', every = 0}",
+            1,
+            "The schedule step cannot be made: every must be at lea",
+        ),
+        ("schedule = ['step']", 1, "'schedule' in 'run.toml' must be a name, or a table of a name and"),
+        ("schedule = 'stop'", 2, "there is no schedule 'stop'. Did you mean 'step'?"),
+        ("weight = 'w'", 1, "Did you mean 'weights'?"),
+        ("offset = 3", 1, "'offset' in 'run.toml' must be a list of names; got 3."),
+        ("hidde = [3]", 1, "There is no option 'hidde', as 'run.toml' has it. Allowed: table, target, weig"),
         ("hidde = [3]", 1, "Did you mean 'hidden'?"),
         ("config = 'run.toml'", 1, "There is no option 'config'"),
         ("[train]\nepochs = 3", 1, "There is no option 'train'"),

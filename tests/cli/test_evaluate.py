@@ -43,6 +43,8 @@ def test_json_is_one_object_with_all_digits(run: Run, regressor: Path) -> None:
         "target": "price",
         "task": "regression",
         **dr.TableModel.load(regressor).judge("prices.csv").to_dict(),
+        "without_target": 0,
+        "weights": None,
     }
 
 
@@ -60,8 +62,38 @@ def test_rows_without_a_target_do_not_count(run: Run, regressor: Path) -> None:
     Path("new.csv").write_text("number,rooms,district,price\n1,3,north,240\n2,4,south,\n")
     answer = run("evaluate", regressor, "new.csv", "--json")
     scores = json.loads(answer.out)
-    assert scores["n_rows"] == 1
+    assert (scores["n_rows"], scores["without_target"]) == (1, 1)
     assert "r2" not in scores["network"]  # a single row has none
+
+
+@pytest.mark.parametrize(("without", "said"), [(1, "1 without a target is"), (2, "2 without a target are")])
+def test_it_says_how_many_rows_are_left_out(run: Run, regressor: Path, without: int, said: str) -> None:
+    Path("new.csv").write_text("number,rooms,district,price\n1,3,north,240\n" + "2,4,south,\n" * without)
+    answer = run("evaluate", regressor, "new.csv")
+    assert f"Scores on the rows of new.csv with a target (1; {said} left out):" in answer.out
+
+
+def test_rows_count_by_a_column_as_in_training_or_as_asked(run: Run) -> None:
+    rows = "".join(f"{n},{n % 7},{n % 3},{n % 2}.5\n" for n in range(60))
+    Path("t.csv").write_text(f"x,y,w,v\n{rows}")
+    assert run("train", "t.csv", "-t", "y", "--weights", "w", "--epochs", 2, "-o", "m").code == 0
+    model = dr.TableModel.load("m")
+    for words, weights in (((), "w"), (("--weights", "v"), "v"), (("--weights", "none"), None)):
+        scores = json.loads(run("evaluate", "m", "t.csv", *words, "--json").out)
+        assert scores["weights"] == weights
+        assert scores["network"] == model.evaluate("t.csv", weights)
+        said = "" if weights is None else f", weighted by {weights!r}"
+        assert f"with a target (60){said}:" in run("evaluate", "m", "t.csv", *words).out
+    Path("u.csv").write_text("x,y,v\n1,2,0.5\n")
+    answer = run("evaluate", "m", "u.csv")
+    assert answer == (
+        1,
+        "",
+        "Error: The table lacks the column 'w', the weights the model was trained with. "
+        "Give --weights another column, or none.\n",
+    )
+    assert run("evaluate", "m", "u.csv", "--weights", "none").code == 0
+    assert "Did you mean 'v'?" in run("evaluate", "m", "u.csv", "--weights", "vv").err
 
 
 def test_a_useless_model_is_called_so(run: Run, passes: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.losses import LOSSES
 from deltarule.core.optimizers import OPTIMIZERS
+from deltarule.core.schedules import SCHEDULES
 from tests.cli.conftest import Run
 
 
@@ -24,7 +25,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("wide")
 def test_train_help_fits_on_one_screen(run: Run) -> None:
     text = run("train", "--help").out
-    assert len(text.splitlines()) <= 45
+    assert len(text.splitlines()) <= 53
     for panel in ("Table", "Network", "Training", "Options"):
         assert f"─ {panel} ─" in text
     for default in ("adam", "tanh", "16", "200", "20", "0.2", "model.safetensors"):
@@ -33,7 +34,7 @@ def test_train_help_fits_on_one_screen(run: Run) -> None:
 
 def test_names_come_from_the_registries(run: Run) -> None:
     words = set(re.findall(r"\w+", run("train", "--help").out))
-    assert {*ACTIVATIONS, *LOSSES, *OPTIMIZERS} <= words
+    assert {*ACTIVATIONS, *LOSSES, *OPTIMIZERS, *SCHEDULES} <= words
 
 
 def test_every_verb_says_what_it_does(run: Run) -> None:

@@ -72,6 +72,8 @@ def _as_typed(param: Any, value: object, what: str) -> Any:
     if getattr(param, "multiple", False):
         names = [value] if isinstance(value, str) else value
         return [str(name) for name in _of_kind(list, names, what, "a list of names")]
+    if param.name == "schedule" and not isinstance(value, str):
+        return _of_kind(dict, value, what, "a name, or a table of a name and parameters")
     if param.name == "hidden" and isinstance(value, list):
         return ",".join(map(str, value)) or NO_HIDDEN_LAYER
     if isinstance(value, bool) or not isinstance(value, str | int | float):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deltarule.cli.summary import number
+from deltarule.cli.summary import number, usual_rate
 from deltarule.engines.base import Job
 from deltarule.table_model.rates import optimizer_of
 from deltarule.training.reports import History
@@ -34,15 +34,11 @@ def _diverged(history: History, job: Job) -> str:
 def _smaller_rate(job: Job) -> str:
     if job.minimizer is not None:
         return "Try another --seed, or another --activation."
-    name, rate = job.optimizer.name, _largest(job.first_rates(0, 1)[0])
+    name, rate = job.optimizer.name, max(map(usual_rate, job.learning_rates))
     usual = getattr(optimizer_of(name, "auto"), "learning_rate", None)
     if isinstance(usual, float) and rate >= FAR_ABOVE * usual:
         return f"Try --learning-rate {usual:g}, the default for {name}."
     return f"Try a smaller rate: --learning-rate {rate / 10:g}."
-
-
-def _largest(rate: float | tuple[float, ...]) -> float:
-    return max(rate) if isinstance(rate, tuple) else rate
 
 
 def _loss(history: History) -> str:

@@ -11,7 +11,14 @@ from deltarule.cli.display import plain, say, show
 from deltarule.cli.json_lines import say_json
 from deltarule.cli.options import Json
 from deltarule.cli.predict import ModelPath
-from deltarule.cli.summary import column_lines, rows_in_words, show_lines, show_scores, target_in_words
+from deltarule.cli.summary import (
+    column_lines,
+    role_lines,
+    rows_in_words,
+    show_lines,
+    show_scores,
+    target_in_words,
+)
 from deltarule.network import Network
 from deltarule.storage import model_file
 from deltarule.storage.fields import JSON
@@ -79,7 +86,11 @@ def _show_network(network: Network) -> None:
 def _show_table(model: TableModel) -> None:
     say(f"Columns: {len(model.inputs.used_columns):,} are used, and the target {model.target.name!r}.")
     show_lines(
-        [(model.target.name, "", target_in_words(model.target), ""), *column_lines(model.inputs.columns)]
+        [
+            (model.target.name, "", target_in_words(model.target), ""),
+            *role_lines(model),
+            *column_lines(model.inputs.columns),
+        ]
     )
     say(rows_in_words(model.rows))
 

@@ -15,14 +15,16 @@ from deltarule.cli.summary import show_columns, show_plan
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.losses import LOSSES
 from deltarule.core.optimizers import OPTIMIZERS
+from deltarule.core.schedules import SCHEDULES
 from deltarule.data.columns import listed
 from deltarule.data.csv_text import NO_HEADER_HINT
 from deltarule.data.dialect import AUTO, Dialect
-from deltarule.data.tables import read_table
+from deltarule.data.tables import as_table, read_table
 from deltarule.data.targets import TASKS
 from deltarule.errors import TableError, message
 from deltarule.table_model import TableModel, TableTraining
 from deltarule.table_model.rates import LEARNING_RATES
+from deltarule.table_model.reading import text_columns
 
 TABLE, NETWORK, TRAINING, OPTIONS = "Table", "Network", "Training", "Options"
 RATES = ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items())
@@ -32,6 +34,11 @@ def option(*flags: str, panel: str, help: str, parser: Any = None, **more: Any) 
     """Return a typer option in its panel; the parser's errors become usage errors."""
     parse = None if parser is None else parameters.parser(parser)
     return typer.Option(*flags, rich_help_panel=panel, help=help, parser=parse, **more)
+
+
+def column(help: str) -> Any:
+    """Return an option for the name of one column."""
+    return option(panel=TABLE, help=help, metavar="NAME", show_default=False)
 
 
 def columns(help: str) -> Any:
@@ -44,20 +51,24 @@ def count(help: str, panel: str = TRAINING) -> Any:
     return option(panel=panel, help=help, parser=parameters.count, metavar="N")
 
 
-def part(help: str) -> Any:
-    """Return an option for a share of the rows."""
-    return option(panel=TABLE, help=help, parser=parameters.fraction, metavar="PART")
+def number(help: str, parser: Any = parameters.from_zero) -> Any:
+    """Return an option for a number that is 0, nothing, unless it is given."""
+    return option(panel=TRAINING, help=help, parser=parser, metavar="X", show_default=False)
 
 
-def name(panel: str, help: str, names: Iterable[str], parser: Any) -> Any:
-    """Return an option for one of the names, which its help lists and the Tab key completes."""
+def name(panel: str, help: str, names: Iterable[str], parser: Any, default: str = "") -> Any:
+    """Return an option for one of the names, which its help lists and the Tab key completes.
+
+    A default that is given here stands behind a long list, where typer would begin a new line for it.
+    """
     known = tuple(names)
 
     def complete(incomplete: str) -> list[str]:
         return [each for each in known if each.startswith(incomplete)]
 
-    text = f"{help}{', '.join(known)}."
-    return option(panel=panel, help=text, parser=parser, metavar="NAME", autocompletion=complete)
+    text = f"{help}{', '.join(known)}." + (rf" [dim]\[default: {default}][/]" if default else "")
+    shown = {"show_default": False} if default else {}
+    return option(panel=panel, help=text, parser=parser, metavar="NAME", autocompletion=complete, **shown)
 
 
 TableFile = Annotated[
@@ -90,8 +101,11 @@ Hidden = Annotated[
     Any,
     option(panel=NETWORK, help="Widths of the hidden layers.", parser=parameters.widths, metavar="N,N|none"),
 ]
-ActivationName = Annotated[str, name(NETWORK, "", ACTIVATIONS, parameters.activation)]
-LossName = Annotated[str, name(NETWORK, "", ("auto", *LOSSES), parameters.loss)]
+ActivationName = Annotated[str, name(NETWORK, "", ACTIVATIONS, parameters.activation, "tanh")]
+LossName = Annotated[str, name(NETWORK, "", ("auto", *LOSSES), parameters.loss, "auto")]
+Weights = Annotated[str | None, column("Column of sample weights, no input.")]
+Offset = Annotated[list[str] | None, columns("Column added to the output before its activation.")]
+Exposure = Annotated[str | None, column("Column that counts grow with (--loss poisson).")]
 OptimizerName = Annotated[str, name(TRAINING, "", OPTIMIZERS, parameters.optimizer)]
 LearningRate = Annotated[
     Any,
@@ -103,6 +117,7 @@ LearningRate = Annotated[
         show_default=False,
     ),
 ]
+ScheduleName = Annotated[Any, name(TRAINING, "", SCHEDULES, parameters.schedule)]
 BatchSize = Annotated[Any, count("Rows per step.")]
 Seed = Annotated[
     Any, option(panel=TRAINING, help="Seed of all random choices.", parser=parameters.seed, metavar="N")
@@ -122,8 +137,8 @@ def begin(
 
     The settings are arguments of ``TableModel.training``; a learning rate of None is "auto".
     """
-    frame = read_table(table, **written._asdict())
-    names = frame.columns
+    frame = as_table(read_table(table, **written._asdict()))
+    names = frame.names
     if written.header and target.isdigit() and target not in names:
         raise TableError(
             message(f"There is no column {target!r} in the table", allowed=listed(names), hint=NO_HEADER_HINT)
@@ -133,6 +148,10 @@ def begin(
         raise TableError(f"The target {target!r} cannot be left out.")
     if settings["learning_rate"] is None:
         settings["learning_rate"] = "auto"
+    if settings.get("offset"):
+        settings["offset"] = parameters.columns(settings["offset"], names)
+    if isinstance(validation := settings["validation"], Path):
+        settings["validation"] = read_table(validation, text_columns(frame), **written._asdict())
     training = TableModel.training(
         frame,
         target=target,
@@ -141,7 +160,7 @@ def begin(
         numeric=parameters.columns(numeric or (), names),
         **settings,
     )
-    say(f"{table}: {frame.height:,} rows. A {training.task.name}: {training.task.reason}.")
+    say(f"{table}: {frame.n_rows:,} rows. A {training.task.name}: {training.task.reason}.")
     show_columns(training, left_out)
     show_plan(training)
     return training

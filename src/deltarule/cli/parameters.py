@@ -12,9 +12,10 @@ from typing import Any, TypeVar, get_args
 import typer
 
 from deltarule.core.activations import ACTIVATIONS
-from deltarule.core.arrays import POSITIVE, Interval, require_number
+from deltarule.core.arrays import NON_NEGATIVE, POSITIVE, Interval, require_number
 from deltarule.core.losses import LOSSES
 from deltarule.core.optimizers import OPTIMIZERS
+from deltarule.core.schedules import SCHEDULES
 from deltarule.data.batches import MAX_SEED
 from deltarule.data.columns import number_or_none
 from deltarule.data.targets import TASKS
@@ -32,12 +33,15 @@ DETAILS: tuple[str, ...] = get_args(AskedDetail)
 Value = TypeVar("Value")
 
 
-def parser(parse: Callable[[str], Value]) -> Callable[[object], Value]:
-    """Return what typer takes as a parser (of defaults too): our errors become its usage errors."""
+def parser(parse: Callable[[str], Value]) -> Callable[[object], Any]:
+    """Return what typer takes as a parser (of defaults too): our errors become its usage errors.
 
-    def parsed(text: object) -> Value:
+    What a file has as a table, a schedule with its parameters, is no text and stays as it is.
+    """
+
+    def parsed(text: object) -> Any:
         try:
-            return parse(str(text))
+            return text if isinstance(text, Mapping) else parse(str(text))
         except InputError as refused:
             raise typer.BadParameter(str(refused)) from None
 
@@ -57,6 +61,11 @@ def optimizer(text: str) -> str:
 def loss(text: str) -> str:
     """The name of a loss, or "auto"."""
     return _name(LOSSES, text, "auto")
+
+
+def schedule(text: str) -> str:
+    """The name of a schedule."""
+    return _name(SCHEDULES, text)
 
 
 def task(text: str) -> str:
@@ -91,6 +100,16 @@ def widths(text: str) -> tuple[int, ...]:
 def fraction(text: str) -> float:
     """A number from 0 up to, but not including, 1."""
     return _number(text, FRACTION, "from 0 up to, but not including, 1")
+
+
+def fraction_or_file(text: str) -> float | Path:
+    """A number as `fraction` takes it, or the name of a file."""
+    return file_name(text) if number_or_none(text) is None else fraction(text)
+
+
+def from_zero(text: str) -> float:
+    """A number, at least 0."""
+    return _number(text, NON_NEGATIVE, "at least 0")
 
 
 def rate(text: str) -> float:

@@ -11,9 +11,12 @@ from rich import box
 from rich.table import Table
 
 from deltarule.cli.display import plain, say, show
+from deltarule.core.activations import EXPONENTIAL, IDENTITY
+from deltarule.core.learning_rates import Schedule
 from deltarule.data.columns import listed, shown
 from deltarule.data.targets import TargetTransform
 from deltarule.data.treatments import CategoricalColumn, NumericColumn, Treatment
+from deltarule.engines.base import Job
 from deltarule.table_model import Scores, TableModel, TableTraining
 from deltarule.table_model.fitted import RowCounts
 
@@ -29,12 +32,18 @@ def show_columns(training: TableTraining, exclude: Sequence[str]) -> None:
     """Print what was understood about each column; of a wide table, runs of plain numbers in one line."""
     table, target = training.table, training.model.target
     lines: list[Line] = [(target.name, table.column(target.name).kind, target_in_words(target), "")]
+    lines += role_lines(training.model)
     lines += column_lines(training.model.inputs.columns)
     lines += [(name, table.column(name).kind, "left out: as asked", "") for name in exclude]
     show_lines(lines)
     rows, columns = training.model.rows, training.model.inputs.columns
     if rows.train < training.table.n_rows and any(map(_is_measured, columns)):
         say(f"Means, medians and missing values are those of the {rows.train:,} rows to learn from.")
+
+
+def role_lines(model: TableModel) -> list[Line]:
+    """One line per column of weights, offset or exposure."""
+    return [(name, "", role, "") for name, role in model.fitted.row_columns.roles()]
 
 
 def target_in_words(target: TargetTransform) -> str:
@@ -65,10 +74,23 @@ def show_plan(training: TableTraining) -> None:
     say(f"Network: {widths} ({names}), {architecture.n_parameters:,} parameters")
     job = training.job
     size = min(job.plan.batch_size or rows.train, rows.train)
-    steps = f"learning rate {job.first_rates(0, 1)[0]:g}, {size:,} row{'s' * (size != 1)} per step"
+    steps = f"learning rate {rates_in_words(job)}, {size:,} row{'s' * (size != 1)} per step"
     if job.minimizer is not None:
         steps = "all rows per step; an epoch is one iteration"
     say(f"Loss: {job.objective.loss.name}. Optimizer: {job.moved_by.name}, {steps}.")
+
+
+def rates_in_words(job: Job) -> str:
+    """Say the learning rate, and after which schedule it changes."""
+    return ", ".join(
+        f"{rate:g}" if isinstance(rate, float) else f"{usual_rate(rate):g} ({rate.name})"
+        for rate in job.learning_rates
+    )
+
+
+def usual_rate(rate: float | Schedule) -> float:
+    """Return the number that a learning rate starts from or rises to."""
+    return rate if isinstance(rate, float) else float(getattr(rate, "learning_rate", 0.0))
 
 
 def rows_in_words(rows: RowCounts) -> str:
@@ -82,7 +104,11 @@ def rows_in_words(rows: RowCounts) -> str:
 
 def show_scores(model: TableModel, scores: Scores, where: str = "the rows held out") -> None:
     """Print the metrics on some rows beside those of the baseline, and what the baseline is."""
-    say(f"Scores on {where} ({scores.n_rows:,}):")
+    one = scores.without_target == 1
+    left_out = f"{scores.without_target:,} without a target {'is' if one else 'are'} left out"
+    counts = f"{scores.n_rows:,}" + (f"; {left_out}" if scores.without_target else "")
+    weighted = "" if scores.weights is None else f", weighted by {scores.weights!r}"
+    say(f"Scores on {where} ({counts}){weighted}:")
     table = Table("", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("network", justify="right")
     table.add_column("baseline", justify="right")
@@ -107,11 +133,21 @@ def no_better_than_baseline(scores: Scores) -> str:
 def baseline_in_words(model: TableModel) -> str:
     """Say what the best constant prediction is: the mean of the training rows, or their class shares."""
     constant, target = model.fitted.baseline[np.newaxis], model.target
-    if target.task == "regression":
-        return f"it always says {number(float(target.decode(constant)[0]))}, the mean of the training rows"
-    share = float(target.probabilities(constant).max())
-    always = f"so it always says {shown(target.decode(constant).tolist()[0])} ({share:.1%})"
-    return f"it gives every row the class shares of the training rows, {always}"
+    columns = model.fitted.row_columns
+    mean = "the mean of the training rows" if columns.weights is None else "their weighted mean in training"
+    if target.task == "classification":
+        share = float(target.probabilities(constant).max())
+        always = f"so it always says {shown(target.decode(constant).tolist()[0])} ({share:.1%})"
+        return f"it gives every row the class shares of the training rows, {always}"
+    said, output = number(float(target.decode(constant)[0])), model.network.architecture.activations[-1]
+    if not columns.needed or output not in (IDENTITY, EXPONENTIAL):
+        return f"it always says {said}, {mean}"
+    offset = f"the offset {listed(columns.offset)}" if columns.offset else ""
+    if output is IDENTITY:
+        return f"it adds {said} to {offset}, the mean difference in the training rows"
+    factors = [f"exp of {offset}"] if offset else []
+    factors += [f"the exposure {columns.exposure!r}"] if columns.exposure is not None else []
+    return f"it says {said} times {' times '.join(factors)}, which is right for the training rows as a whole"
 
 
 def number(value: float) -> str:

@@ -18,29 +18,35 @@ from deltarule.cli.failures import INTERRUPTED, RUNTIME, ignore_interrupts
 from deltarule.cli.json_lines import json_instead, of_epoch
 from deltarule.cli.options import (
     OPTIONS,
+    TABLE,
     ActivationName,
     BatchSize,
     Categorical,
     Decimal,
     Delimiter,
     Exclude,
+    Exposure,
     Hidden,
     LearningRate,
     LossName,
     NoHeader,
     Numeric,
+    Offset,
     OptimizerName,
+    ScheduleName,
     Seed,
     TableFile,
     Target,
     Task,
+    Weights,
     begin,
     count,
     flags,
+    number,
     option,
-    part,
 )
 from deltarule.cli.summary import no_better_than_baseline, show_scores
+from deltarule.core import penalties
 from deltarule.data.columns import Table
 from deltarule.data.dialect import Dialect
 from deltarule.errors import ModelFileError, message
@@ -49,8 +55,28 @@ from deltarule.table_model import TableModel, TableTraining
 from deltarule.training.reports import EpochReport, StopKind
 from deltarule.training.stopping import EarlyStopping, plural
 
-HeldOut = Annotated[float, part("Share of the rows kept for scores.")]
-Watched = Annotated[float, part("Share of the others, watched to stop in time.")]
+HeldOut = Annotated[
+    float,
+    option(
+        panel=TABLE,
+        help="Share of the rows kept for scores.",
+        parser=parameters.fraction,
+        metavar="PART",
+    ),
+]
+Watched = Annotated[
+    Any,
+    option(
+        panel=TABLE,
+        help="Share of the others to watch, or a table.",
+        parser=parameters.fraction_or_file,
+        metavar="PART|FILE",
+    ),
+]
+L1 = Annotated[Any, number("Penalty on Σ |w|, such as 1e-4.")]
+L2 = Annotated[Any, number("Penalty on Σ w² / 2, such as 1e-4.")]
+ClipNorm = Annotated[Any, number("Longest gradient that is allowed.", parameters.rate)]
+LabelSmoothing = Annotated[Any, number("Share of each target spread over all classes.", parameters.fraction)]
 Epochs = Annotated[Any, count("Passes over the rows (lbfgs: iterations).")]
 Patience = Annotated[Any, count("Epochs without improvement before stopping.")]
 Output = Annotated[
@@ -76,6 +102,9 @@ Json = Annotated[
 def train(
     table: TableFile,
     target: Target,
+    weights: Weights = None,
+    offset: Offset = None,
+    exposure: Exposure = None,
     task: Task = "auto",
     exclude: Exclude = None,
     categorical: Categorical = None,
@@ -88,9 +117,14 @@ def train(
     loss: LossName = "auto",
     optimizer: OptimizerName = "adam",
     learning_rate: LearningRate = None,
+    schedule: ScheduleName = None,
     batch_size: BatchSize = 32,
     epochs: Epochs = 200,
     patience: Patience = 20,
+    l1: L1 = 0,
+    l2: L2 = 0,
+    clip_norm: ClipNorm = None,
+    label_smoothing: LabelSmoothing = 0,
     seed: Seed = 0,
     held_out: HeldOut = 0.2,
     validation: Watched = 0.2,
@@ -109,15 +143,24 @@ def train(
             categorical,
             numeric,
             written,
+            weights=weights,
+            offset=offset,
+            exposure=exposure,
             task=task,
             hidden=hidden,
             activation=activation,
             loss=loss,
             optimizer=optimizer,
             learning_rate=learning_rate,
+            schedule=schedule,
             batch_size=batch_size,
             epochs=epochs,
             early_stopping=EarlyStopping(patience=patience),
+            penalty=[
+                kind(strength) for kind, strength in ((penalties.L1, l1), (penalties.L2, l2)) if strength
+            ],
+            clip_norm=clip_norm,
+            label_smoothing=label_smoothing,
             held_out=held_out,
             validation=validation,
             seed=seed,
