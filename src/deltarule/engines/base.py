@@ -54,7 +54,7 @@ class Job:
         """
         if self._has_own_schedule:
             for epoch in {0, max(0, self.epochs - 1)}:
-                self.rates(epoch, self.plan.steps(epoch))
+                self.rates(epoch, 1)
 
     @cached_property
     def learning_rates(self) -> tuple[float | Schedule, ...]:
