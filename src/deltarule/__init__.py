@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         polynomial as polynomial,
     )
     from deltarule.checking import check_gradients as check_gradients
+    from deltarule.comparison import Compared as Compared, compare as compare
     from deltarule.core.activations import ACTIVATIONS as ACTIVATIONS, Activation as Activation
     from deltarule.core.arrays import Interval as Interval
     from deltarule.core.descent import Descent as Descent
@@ -92,6 +93,7 @@ __version__ = "0.1.0"
 _HOME = {
     "deltarule.baselines": ("LinearModel", "descend", "least_squares", "polynomial"),
     "deltarule.checking": ("check_gradients",),
+    "deltarule.comparison": ("Compared", "compare"),
     "deltarule.core.activations": (
         "ACTIVATIONS",
         "Activation",

@@ -17,6 +17,8 @@ from tests.cli.conftest import Run
         ("deltarule datasets ex", ["export"]),
         ("deltarule train --optimizer ", list(OPTIMIZERS)),
         ("deltarule train --activation s", [name for name in ACTIVATIONS if name.startswith("s")]),
+        ("deltarule compare --optimizer ", list(OPTIMIZERS)),
+        ("deltarule comp", ["compare"]),
         ("deltarule step --task r", ["regression"]),
         ("deltarule train t", []),  # the shell offers files
     ],

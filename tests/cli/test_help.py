@@ -32,6 +32,14 @@ def test_train_help_fits_on_one_screen(run: Run) -> None:
         assert f"[default: {default}]" in text
 
 
+@pytest.mark.usefixtures("wide")
+def test_compare_help_fits_on_one_screen(run: Run) -> None:
+    text = run("compare", "--help").out
+    assert len(text.splitlines()) <= 45
+    for panel in ("The same for all", "Compared: several values", "Options"):
+        assert f"─ {panel}" in text
+
+
 def test_names_come_from_the_registries(run: Run) -> None:
     words = set(re.findall(r"\w+", run("train", "--help").out))
     assert {*ACTIVATIONS, *LOSSES, *OPTIMIZERS, *SCHEDULES} <= words
@@ -43,6 +51,7 @@ def test_every_verb_says_what_it_does(run: Run) -> None:
     assert "Predict the target of each row" in text
     assert "Judge a model on a table" in text
     assert "Show what is in a model file" in text
+    assert "Train every combination of some settings" in text
     assert "Step through the training of a small network" in text
     assert "List the labs" in text
     assert "List the data sets" in text
@@ -57,6 +66,7 @@ def test_every_verb_says_what_it_does(run: Run) -> None:
         ("predict",),
         ("evaluate",),
         ("inspect",),
+        ("compare",),
         ("step",),
         ("labs",),
         ("datasets",),

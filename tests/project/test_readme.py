@@ -54,7 +54,7 @@ def test_python_example(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="the example is written for a POSIX shell")
 def test_command_line_example(folder: Path) -> None:
     lines = commands("deltarule")
-    assert len(lines) == 5
+    assert len(lines) == 6
     scripts = sysconfig.get_path("scripts")
     path = f"{scripts}{os.pathsep}{os.environ['PATH']}"
     for name in ("model.safetensors", "predictions.csv"):

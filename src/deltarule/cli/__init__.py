@@ -6,6 +6,9 @@ train.py       from a table to a model file
 predict.py     from a model file and a table to predictions
 evaluate.py    a model judged on a table whose target is known
 inspect.py     what is in a model file
+compare.py     a table over settings of train, several runs at once, to be resumed
+comparison_table.py  what compare shows
+several.py     options of one verb for another one that takes several values of them
 step.py        the working of each step of training, printed or with keys
 step_screen.py the screen that step draws where there are keys
 datasets.py    the data sets: a list, a description, a CSV file

@@ -13,6 +13,7 @@ from deltarule.errors import InputError, did_you_mean, message
 from deltarule.storage.atomic import in_words, quoted
 
 NOT_IN_A_FILE = ("config", "help")
+COLUMNS = ("exclude", "categorical", "numeric")
 
 
 def options_of(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -69,9 +70,23 @@ def _as_typed(param: Any, value: object, what: str) -> Any:
     """Return a value as the words that would be typed for it."""
     if getattr(param, "is_flag", False):
         return _of_kind(bool, value, what, "true or false")
-    if getattr(param, "multiple", False):
+    if getattr(param, "multiple", False) and param.name in COLUMNS:
         names = [value] if isinstance(value, str) else value
         return [str(name) for name in _of_kind(list, names, what, "a list of names")]
+    if getattr(param, "multiple", False):
+        return [_one_value(param, each, what) for each in _several(param, value)]
+    return _one_value(param, value, what)
+
+
+def _several(param: Any, value: object) -> list[Any]:
+    """Return the values of an option that may have several; a plain list of widths is one network."""
+    if not isinstance(value, list):
+        return [value]
+    one = param.name == "hidden" and not any(isinstance(each, list) for each in value)
+    return [value] if one else value
+
+
+def _one_value(param: Any, value: object, what: str) -> Any:
     if param.name == "schedule" and not isinstance(value, str):
         return _of_kind(dict, value, what, "a name, or a table of a name and parameters")
     if param.name == "hidden" and isinstance(value, list):

@@ -93,21 +93,28 @@ def warnings_as_notes() -> Iterator[None]:
 @contextmanager
 def progress(epochs: int) -> Iterator[Callable[[EpochReport], None]]:
     """Yield a function that shows a report in a live bar; it does nothing where there is no terminal."""
+    with bar("Epoch", epochs) as update:
+        yield lambda report: update(report.epoch, _losses(report))
+
+
+@contextmanager
+def bar(word: str, total: int) -> Iterator[Callable[[float, str], None]]:
+    """Yield a function that moves a live bar and sets its text; without a terminal it does nothing."""
     screen = console()
     if not (screen.is_terminal and sys.stdout.isatty()):
-        yield lambda report: None
+        yield lambda completed, text: None
         return
-    with Progress(*_parts_of_the_bar(), console=screen, transient=True, expand=True) as bar:
-        task = bar.add_task("", total=epochs, losses="")
-        yield lambda report: bar.update(task, completed=report.epoch, losses=_losses(report))
+    with Progress(*_parts_of_the_bar(word), console=screen, transient=True, expand=True) as live:
+        task = live.add_task("", total=total, text="")
+        yield lambda completed, text: live.update(task, completed=completed, text=text)
 
 
-def _parts_of_the_bar() -> list[TextColumn | MofNCompleteColumn | BarColumn | TimeRemainingColumn]:
+def _parts_of_the_bar(word: str) -> list[TextColumn | MofNCompleteColumn | BarColumn | TimeRemainingColumn]:
     return [
-        TextColumn("Epoch"),
+        TextColumn(word),
         MofNCompleteColumn(),
         BarColumn(bar_width=None),
-        TextColumn("{task.fields[losses]}"),
+        TextColumn("{task.fields[text]}"),
         TimeRemainingColumn(compact=True),
         TextColumn("left"),
     ]

@@ -19,6 +19,7 @@ from deltarule.core.schedules import SCHEDULES
 from deltarule.data.columns import listed
 from deltarule.data.csv_text import NO_HEADER_HINT
 from deltarule.data.dialect import AUTO, Dialect
+from deltarule.data.columns import Table
 from deltarule.data.tables import as_table, read_table
 from deltarule.data.targets import TASKS
 from deltarule.errors import TableError, message
@@ -137,6 +138,24 @@ def begin(
 
     The settings are arguments of ``TableModel.training``; a learning rate of None is "auto".
     """
+    frame, arguments = asked(table, target, exclude, categorical, numeric, written, **settings)
+    training = TableModel.training(frame, **arguments)
+    say(f"{table}: {frame.n_rows:,} rows. A {training.task.name}: {training.task.reason}.")
+    show_columns(training, arguments["exclude"])
+    show_plan(training)
+    return training
+
+
+def asked(
+    table: Path,
+    target: str,
+    exclude: Sequence[str] | None,
+    categorical: Sequence[str] | None,
+    numeric: Sequence[str] | None,
+    written: Dialect = AUTO,
+    **settings: Any,
+) -> tuple[Table, dict[str, Any]]:
+    """Return the table in a file and the other arguments of ``TableModel.training``."""
     frame = as_table(read_table(table, **written._asdict()))
     names = frame.names
     if written.header and target.isdigit() and target not in names:
@@ -146,24 +165,20 @@ def begin(
     left_out = parameters.columns(exclude or (), names)
     if target in left_out:
         raise TableError(f"The target {target!r} cannot be left out.")
-    if settings["learning_rate"] is None:
+    if settings.get("learning_rate", ...) is None:
         settings["learning_rate"] = "auto"
     if settings.get("offset"):
         settings["offset"] = parameters.columns(settings["offset"], names)
-    if isinstance(validation := settings["validation"], Path):
-        settings["validation"] = read_table(validation, text_columns(frame), **written._asdict())
-    training = TableModel.training(
-        frame,
-        target=target,
-        exclude=left_out,
-        categorical=parameters.columns(categorical or (), names),
-        numeric=parameters.columns(numeric or (), names),
+    if isinstance(validation := settings.get("validation"), Path):
+        watched = read_table(validation, text_columns(frame), **written._asdict())
+        settings["validation"] = as_table(watched)
+    return frame, {
+        "target": target,
+        "exclude": left_out,
+        "categorical": parameters.columns(categorical or (), names),
+        "numeric": parameters.columns(numeric or (), names),
         **settings,
-    )
-    say(f"{table}: {frame.n_rows:,} rows. A {training.task.name}: {training.task.reason}.")
-    show_columns(training, left_out)
-    show_plan(training)
-    return training
+    }
 
 
 def flags(written: Dialect) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deltarule import __version__
+from deltarule.cli.compare import compare
 from deltarule.cli.datasets import datasets
 from deltarule.cli.evaluate import evaluate
 from deltarule.cli.failures import USAGE, Program
@@ -49,6 +50,7 @@ app.command(cls=Verb)(train)
 app.command(cls=Verb)(predict)
 app.command(cls=Verb)(evaluate)
 app.command(cls=Verb)(inspect)
+app.command(cls=Verb)(compare)
 app.command(cls=Verb)(step)
 app.command(cls=Verb)(labs)
 app.add_typer(datasets, name="datasets")
