@@ -101,8 +101,14 @@ def test_what_fails_is_told_below_the_table(run: Run, prices: Path) -> None:
     assert lines_of(answer.out)[-1][:2] == ["1e+300", "diverged"]
     assert answer.err.startswith("Note: Stopped in epoch 1: the objective is no longer finite.")
     assert "(learning rate 1e+300, seed 0)\n" in answer.err
-    nothing = run("compare", prices, "-t", "price", *words, "--learning-rate", "1e300")
-    assert nothing.code == 0
+    refused = run(
+        "compare", prices, "-t", "price", "--hidden", "1", "--activation", "tanh,softmax", "--epochs", 2
+    )
+    assert refused.code == 0
+    assert lines_of(refused.out)[-1] == ["softmax", "refused"]
+    assert refused.err.startswith("Note: ")
+    assert "(activation softmax, seed 0)\n" in refused.err
+    assert "`" not in refused.err
     alone = run(
         "compare", prices, "-t", "price", "--optimizer", "sgd", "--learning-rate", 1e300, "--hidden", "none"
     )

@@ -117,6 +117,16 @@ def test_in_a_terminal_there_are_a_bar_and_colors(terminals: list[Terminal], pas
     assert "Model: model.safetensors" in terminal.text
 
 
+def test_a_comparison_has_a_bar_too(terminals: list[Terminal], passes: Path) -> None:
+    terminals.append(Terminal("compare", passes, "-t", "passed", "--epochs", "40,300", "--patience", 300))
+    terminal = terminals[0]
+    assert terminal.finish() == 0
+    assert BAR in terminal.text
+    assert "2/2" in re.sub(r"\x1b\[[0-9;]*m", "", terminal.text)
+    assert "best 0." in terminal.text
+    assert "Next:  deltarule train" in terminal.text
+
+
 def test_no_color_is_honored_in_a_terminal(terminals: list[Terminal], passes: Path) -> None:
     terminals.append(Terminal("train", passes, "-t", "passed", "--epochs", 40, NO_COLOR="1"))
     assert terminals[0].finish() == 0

@@ -154,6 +154,5 @@ def _runs_in_words(missing: int, jobs: int, known: int, output: Path | None) -> 
 
 
 def _interrupted(missing: int, output: Path | None) -> str:
-    if output is None:
-        return f"Interrupted; {plural(missing, 'run')} not done. With --output, they could be done later."
-    return f"Interrupted; {plural(missing, 'run')} not done. The same command will do what is missing."
+    after = "The same command will do what is missing." if output else "--output FILE keeps what is done."
+    return f"Interrupted; {plural(missing, 'run')} not done. {after}"

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deltarule.cli.display import console, note, plain, say, show
+from deltarule.cli.failures import with_options
 from deltarule.cli.parameters import NO_HIDDEN_LAYER
 from deltarule.cli.several import parameters_of
 from deltarule.cli.summary import number, rows_in_words
@@ -76,7 +77,7 @@ def show_failures(lines: Sequence[Compared]) -> None:
             reasons[_sentence(run)].append(which)
     for reason, runs in reasons.items():
         more = f", and {len(runs) - 1} more" if len(runs) > 1 else ""
-        note(f"{reason} ({runs[0]}{more})")
+        note(f"{with_options(reason)} ({runs[0]}{more})")
 
 
 def show_best(best: Compared, given: Mapping[str, Any]) -> None:

@@ -86,9 +86,10 @@ def resume(path: PathLike, plan: Plan) -> list[Result]:
         data = Path(path).read_bytes()
         end = data.rfind(b"\n") + 1
         results = [_read(line, path, number, plan) for number, line in enumerate(data[:end].splitlines(), 1)]
-        if (rest := data[end:]) and not rest.startswith(BEGINNING) and not BEGINNING.startswith(rest):
-            raise _foreign(path, len(results) + 1)
-        os.truncate(path, end)
+        if rest := data[end:]:
+            if not rest.startswith(BEGINNING) and not BEGINNING.startswith(rest):
+                raise _foreign(path, len(results) + 1)
+            os.truncate(path, end)
     except OSError as reason:
         raise InputError(message(f"{quoted(path)} cannot be read: {in_words(reason)}")) from reason
     return list({plan.digest(result.settings, result.seed): result for result in results}.values())

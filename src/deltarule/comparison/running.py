@@ -33,6 +33,8 @@ Tell = Callable[[float], object]
 
 SPAWN = multiprocessing.get_context("spawn")  # a fork would have the locks of threads, but not the threads
 SECONDS_BETWEEN_NEWS = 0.1
+KILLED = 9
+"""The signal by which a system that has no memory left ends a process."""
 
 
 def run_here(table: Table, runs: Iterable[Run], tell: Tell = bool) -> Iterator[Result]:
@@ -153,6 +155,7 @@ class _Worker:
         self.end()
         code = self.process.exitcode or 0
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        how += ", as happens where memory runs out" if code == -KILLED else ""
         settings, seed, _ = self.run or Run({}, 0, {})
         return Result(settings, seed, "killed", f"Its process {how}.")
 
