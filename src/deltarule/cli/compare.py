@@ -20,7 +20,7 @@ from deltarule.cli.several import SAME, values_of, varied, with_several
 from deltarule.cli.summary import number
 from deltarule.cli.train import train
 from deltarule.comparison.comparing import new_results, seeds_from
-from deltarule.comparison.planning import FIXED, Plan, Run, combinations, described, digest_of, probe
+from deltarule.comparison.planning import Plan, Run, combinations, described, digest_of, probe
 from deltarule.comparison.ranking import ranked
 from deltarule.comparison.results import Result, resume, to_dict
 from deltarule.comparison.running import run_in_processes
@@ -94,14 +94,11 @@ def _plan(given: Mapping[str, Any], seeds: int) -> Plan:
     """Read the table, print what was understood of it, and return every combination with every seed."""
     same = {name: value for name, value in given.items() if name not in (*VARIED, "seed")}
     written = Dialect(not same.pop("no_header"), same.pop("delimiter"), same.pop("decimal"))
-    frame, arguments = asked(**same, written=written)
+    frame, fixed = asked(**same, written=written)
     table, every = as_table(frame), seeds_from(given["seed"], seeds)
-    fixed = {name: value for name, value in arguments.items() if name in FIXED}
     show_rows(f"{given['table']}: {table.n_rows:,} rows", probe(table, fixed, every[0]))
     chosen = combinations({name: values_of(given[name]) for name in VARIED})
-    runs = [
-        Run(described(each), seed, {**arguments, **_arguments(**each)}) for each in chosen for seed in every
-    ]
+    runs = [Run(described(each), seed, {**fixed, **_arguments(**each)}) for each in chosen for seed in every]
     return Plan(table, digest_of(table), described(fixed), tuple(runs))
 
 

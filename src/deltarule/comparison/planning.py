@@ -81,7 +81,8 @@ def probe(table: Table, fixed: Mapping[str, Any], seed: int) -> TableTraining:
         TableError: the table, its target or a column cannot be used.
         InputError: a fixed setting cannot be used, or no rows are left to compare by.
     """
-    if not fixed.get("validation", True):
+    validation = fixed.get("validation")
+    if isinstance(validation, int | float) and validation == 0:
         asked = "`validation` must be above 0, since runs are compared by their loss on these rows"
         raise InputError(message(asked, found="0", hint="Try 0.2."))
     return TableModel.training(table, **fixed, seed=seed)
@@ -122,6 +123,8 @@ def _plain(value: Any) -> JSON:
         return value
     if isinstance(value, np.generic | np.ndarray):
         return _plain(value.tolist())
+    if isinstance(value, Table):
+        return digest_of(value)
     if isinstance(value, set | frozenset):
         return sorted(map(_plain, value), key=canonical)
     return [_plain(each) for each in value] if isinstance(value, list | tuple | range) else repr(value)
