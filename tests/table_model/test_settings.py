@@ -16,7 +16,7 @@ from deltarule.errors import InputError, TableError, UnseenCategoryWarning
 from deltarule.table_model import TableModel
 from tests.table_model.support import exams, flowers, rents
 
-NOT_FOR_TABLES = {"X", "y", "sample_weight", "target_scaler", "batches", "record_steps", "dropout"}
+NOT_FOR_TABLES = {"X", "y", "sample_weight", "target_scaler", "batches", "record_steps"}
 
 
 def test_it_takes_what_network_train_takes() -> None:

@@ -15,7 +15,7 @@ from deltarule.cli.comparison_table import show_best, show_failures, show_lines,
 from deltarule.cli.display import bar, error, note, say, warnings_as_notes
 from deltarule.cli.failures import INTERRUPTED, RUNTIME, ignore_interrupts
 from deltarule.cli.json_lines import json_instead
-from deltarule.cli.options import OPTIONS, asked, count, option
+from deltarule.cli.options import OPTIONS, arguments_of, asked, count, option
 from deltarule.cli.several import SAME, values_of, varied, with_several
 from deltarule.cli.summary import number
 from deltarule.cli.train import train
@@ -27,7 +27,7 @@ from deltarule.comparison.running import run_in_processes
 from deltarule.data.dialect import Dialect
 from deltarule.data.tables import as_table
 from deltarule.engines.native.threads import automatic_threads
-from deltarule.training.stopping import EarlyStopping, plural
+from deltarule.training.stopping import plural
 
 Seeds = Annotated[Any, count("Runs per combination, each with the next seed.", panel=SAME)]
 Jobs = Annotated[
@@ -98,14 +98,8 @@ def _plan(given: Mapping[str, Any], seeds: int) -> Plan:
     table, every = as_table(frame), seeds_from(given["seed"], seeds)
     show_rows(f"{given['table']}: {table.n_rows:,} rows", probe(table, fixed, every[0]))
     chosen = combinations({name: values_of(given[name]) for name in VARIED})
-    runs = [Run(described(each), seed, {**fixed, **_arguments(**each)}) for each in chosen for seed in every]
+    runs = [Run(described(each), seed, {**fixed, **arguments_of(each)}) for each in chosen for seed in every]
     return Plan(table, digest_of(table), described(fixed), tuple(runs))
-
-
-def _arguments(learning_rate: float | None, patience: int, **others: Any) -> dict[str, Any]:
-    """Return options as arguments of ``TableModel.training``."""
-    rate = "auto" if learning_rate is None else learning_rate
-    return {**others, "learning_rate": rate, "early_stopping": EarlyStopping(patience=patience)}
 
 
 def _train(

@@ -40,7 +40,8 @@ def show_lines(lines: Sequence[Compared]) -> None:
     """Print what is the same in all combinations, and one line for each, the best first."""
     settings = [line.settings for line in lines]
     names = varying(settings)
-    say(f"The same in all: {label({n: value for n, value in settings[0].items() if n not in names})}.")
+    same = {n: value for n, value in settings[0].items() if n not in names and _is_on(n, value)}
+    say(f"The same in all: {label(same)}.")
     table, screen = _table(lines, [[name] for name in names]), console()
     narrow = Measurement.get(screen, screen.options.update(max_width=WIDEST), table).maximum > screen.width
     show(_table(lines, [names]) if narrow and names else table)
@@ -109,6 +110,11 @@ def command(line: Compared, given: Mapping[str, Any]) -> str:
 
 def _head(name: str) -> str:
     return name.replace("_", "\n")
+
+
+def _is_on(name: str, value: JSON) -> bool:
+    """Whether a setting does anything: there is a learning rate and a number of widths always."""
+    return name in ("learning_rate", "hidden") or value not in (None, 0, 0.0)
 
 
 def label(settings: Mapping[str, JSON]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,17 +15,18 @@ from deltarule.cli.summary import show_columns, show_plan
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.losses import LOSSES
 from deltarule.core.optimizers import OPTIMIZERS
+from deltarule.core.penalties import L1, L2
 from deltarule.core.schedules import SCHEDULES
-from deltarule.data.columns import listed
+from deltarule.data.columns import Table, listed
 from deltarule.data.csv_text import NO_HEADER_HINT
 from deltarule.data.dialect import AUTO, Dialect
-from deltarule.data.columns import Table
 from deltarule.data.tables import as_table, read_table
 from deltarule.data.targets import TASKS
 from deltarule.errors import TableError, message
 from deltarule.table_model import TableModel, TableTraining
 from deltarule.table_model.rates import LEARNING_RATES
 from deltarule.table_model.reading import text_columns
+from deltarule.training.stopping import EarlyStopping
 
 TABLE, NETWORK, TRAINING, OPTIONS = "Table", "Network", "Training", "Options"
 RATES = ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items())
@@ -136,7 +137,7 @@ def begin(
 ) -> TableTraining:
     """Return a run that can be started, and print what was understood of the table.
 
-    The settings are arguments of ``TableModel.training``; a learning rate of None is "auto".
+    The settings are options, or arguments of ``TableModel.training``; see `arguments_of`.
     """
     frame, arguments = asked(table, target, exclude, categorical, numeric, written, **settings)
     training = TableModel.training(frame, **arguments)
@@ -165,8 +166,7 @@ def asked(
     left_out = parameters.columns(exclude or (), names)
     if target in left_out:
         raise TableError(f"The target {target!r} cannot be left out.")
-    if settings.get("learning_rate", ...) is None:
-        settings["learning_rate"] = "auto"
+    settings = arguments_of(settings)
     if settings.get("offset"):
         settings["offset"] = parameters.columns(settings["offset"], names)
     if isinstance(validation := settings.get("validation"), Path):
@@ -179,6 +179,19 @@ def asked(
         "numeric": parameters.columns(numeric or (), names),
         **settings,
     }
+
+
+def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options, where they have other names or values, as arguments of ``TableModel.training``."""
+    found = dict(options)
+    if "learning_rate" in found and found["learning_rate"] is None:
+        found["learning_rate"] = "auto"
+    if "patience" in found:
+        found["early_stopping"] = EarlyStopping(patience=found.pop("patience"))
+    penalties = [(kind, found.pop(name)) for name, kind in (("l1", L1), ("l2", L2)) if name in found]
+    if penalties:
+        found["penalty"] = [kind(strength) for kind, strength in penalties if strength]
+    return found
 
 
 def flags(written: Dialect) -> str:

@@ -102,6 +102,16 @@ def fraction(text: str) -> float:
     return _number(text, FRACTION, "from 0 up to, but not including, 1")
 
 
+def fractions(text: str) -> float | tuple[float, ...]:
+    """One number as `fraction` takes it, or several with commas between them.
+
+    >>> fractions("0.5"), fractions("0.2, 0.5")
+    (0.5, (0.2, 0.5))
+    """
+    several = tuple(fraction(part.strip()) for part in str(text).split(","))
+    return several if len(several) > 1 else several[0]
+
+
 def fraction_or_file(text: str) -> float | Path:
     """A number as `fraction` takes it, or the name of a file."""
     return file_name(text) if number_or_none(text) is None else fraction(text)

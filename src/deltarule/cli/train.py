@@ -19,6 +19,7 @@ from deltarule.cli.json_lines import json_instead, of_epoch
 from deltarule.cli.options import (
     OPTIONS,
     TABLE,
+    TRAINING,
     ActivationName,
     BatchSize,
     Categorical,
@@ -46,14 +47,13 @@ from deltarule.cli.options import (
     option,
 )
 from deltarule.cli.summary import no_better_than_baseline, show_scores
-from deltarule.core import penalties
 from deltarule.data.columns import Table
 from deltarule.data.dialect import Dialect
 from deltarule.errors import ModelFileError, message
 from deltarule.storage.atomic import in_words, quoted, require_writable
 from deltarule.table_model import TableModel, TableTraining
 from deltarule.training.reports import EpochReport, StopKind
-from deltarule.training.stopping import EarlyStopping, plural
+from deltarule.training.stopping import plural
 
 HeldOut = Annotated[
     float,
@@ -76,6 +76,15 @@ Watched = Annotated[
 L1 = Annotated[Any, number("Penalty on Σ |w|, such as 1e-4.")]
 L2 = Annotated[Any, number("Penalty on Σ w² / 2, such as 1e-4.")]
 ClipNorm = Annotated[Any, number("Longest gradient that is allowed.", parameters.rate)]
+Dropout = Annotated[
+    Any,
+    option(
+        panel=TRAINING,
+        help="Share of the hidden units left out.",
+        parser=parameters.fractions,
+        metavar="P|P,P",
+    ),
+]
 LabelSmoothing = Annotated[Any, number("Share of each target spread over all classes.", parameters.fraction)]
 Epochs = Annotated[Any, count("Passes over the rows (lbfgs: iterations).")]
 Patience = Annotated[Any, count("Epochs without improvement before stopping.")]
@@ -124,6 +133,7 @@ def train(
     l1: L1 = 0,
     l2: L2 = 0,
     clip_norm: ClipNorm = None,
+    dropout: Dropout = 0.0,
     label_smoothing: LabelSmoothing = 0,
     seed: Seed = 0,
     held_out: HeldOut = 0.2,
@@ -155,11 +165,11 @@ def train(
             schedule=schedule,
             batch_size=batch_size,
             epochs=epochs,
-            early_stopping=EarlyStopping(patience=patience),
-            penalty=[
-                kind(strength) for kind, strength in ((penalties.L1, l1), (penalties.L2, l2)) if strength
-            ],
+            patience=patience,
+            l1=l1,
+            l2=l2,
             clip_norm=clip_norm,
+            dropout=dropout,
             label_smoothing=label_smoothing,
             held_out=held_out,
             validation=validation,

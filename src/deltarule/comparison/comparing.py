@@ -21,7 +21,7 @@ from deltarule.data.tables import as_table, read_table
 from deltarule.errors import InputError, did_you_mean, message
 from deltarule.storage.atomic import PathLike
 from deltarule.table_model import TableModel
-from deltarule.table_model.model import TableLike
+from deltarule.table_model.reading import TableLike
 
 DETERMINED = ("trained", "diverged", "refused")
 """What a run would give again; what its process died of, or memory, may be another time."""

@@ -17,9 +17,8 @@ from deltarule.storage.fields import JSON
 from deltarule.table_model import TableModel, TableTraining
 from deltarule.table_model.preparation import prepare
 
-FIXED = (frozenset(signature(prepare).parameters) - {"table", "seed", "fractions"}) | {
-    "held_out",
-    "validation",
+FIXED = (frozenset(signature(prepare).parameters) - {"table", "seed", "row_columns"}) | {
+    *("weights", "offset", "exposure"),
 }
 """What decides on rows, X, y and the loss: losses can be compared only where all of it is the same."""
 

@@ -114,6 +114,7 @@ class TableModel:
         epochs: int = 200,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
         clip_norm: float | None = None,
+        dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
         held_out: float = 0.2,
@@ -158,6 +159,7 @@ class TableModel:
             epochs: passes over the training rows, at most.
             penalty: one or several, such as ``dr.L2(1e-4)``.
             clip_norm: the longest gradient that the optimizer sees.
+            dropout: p of each hidden unit to be left out, per row and epoch; one, or one per hidden layer.
             label_smoothing: ε; training targets of K classes become (1 - ε) y + ε / K.
             reduction: whether a step divides by the weight of its rows ("mean") or not ("sum").
             held_out: the fraction of the rows that is kept for `scores`; 0 for none.
@@ -208,6 +210,7 @@ class TableModel:
         epochs: int = 200,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
         clip_norm: float | None = None,
+        dropout: float | Sequence[float] = 0.0,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
         held_out: float = 0.2,
@@ -255,6 +258,7 @@ class TableModel:
             epochs=epochs,
             penalty=penalty,
             clip_norm=clip_norm,
+            dropout=dropout,
             label_smoothing=label_smoothing,
             reduction=reduction,
             metrics=metrics,
