@@ -163,7 +163,7 @@ USAGE = {
     "optimizer": Case(
         "train table.csv -t answer --optimizer adm",
         2,
-        "there is no optimizer 'adm'. Did you mean 'adam'? Allowed: sgd, rmsprop, adam, adamw. Try",
+        "there is no optimizer 'adm'. Did you mean 'adam'? Allowed: sgd, rmsprop, adam, adamw, lbfgs. Try",
     ),
     "task": Case(
         "train table.csv -t answer --task regress",

@@ -19,7 +19,7 @@ from deltarule.core.arrays import Array, require_integer
 from deltarule.core.learning_rates import watches
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Reduction, Rows
-from deltarule.core.optimizers import OPTIMIZERS, Optimizer
+from deltarule.core.optimizers import OPTIMIZERS, AnyOptimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.batches import BatchPlan, Indices, OwnBatches, Remainder, Selection
 from deltarule.engines.base import Job, TrainingState, apply
@@ -298,7 +298,7 @@ def step_through(
     y: ArrayLike,
     *,
     loss: str | Loss = "mean_squared_error",
-    optimizer: str | Optimizer = "sgd",
+    optimizer: str | AnyOptimizer = "sgd",
     batch_size: int | None = 32,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,

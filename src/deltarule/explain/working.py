@@ -15,7 +15,7 @@ from deltarule import inputs
 from deltarule.core.arrays import Array, require_choice, require_flag, require_integer
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Reduction
-from deltarule.core.optimizers import Optimizer
+from deltarule.core.optimizers import AnyOptimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
@@ -273,7 +273,7 @@ def show_step(
     y: ArrayLike,
     *,
     loss: str | Loss = "mean_squared_error",
-    optimizer: str | Optimizer = "sgd",
+    optimizer: str | AnyOptimizer = "sgd",
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     penalty: str | Penalty | Sequence[Penalty] | None = None,
