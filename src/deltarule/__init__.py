@@ -71,6 +71,8 @@ if TYPE_CHECKING:
         TableError as TableError,
         UnseenCategoryWarning as UnseenCategoryWarning,
     )
+    from deltarule.estimators.classifier import MLPClassifier as MLPClassifier
+    from deltarule.estimators.regressor import MLPRegressor as MLPRegressor
     from deltarule.explain.conventions import CONVENTIONS as CONVENTIONS, Conventions as Conventions
     from deltarule.explain.diagnosis import diagnose as diagnose
     from deltarule.explain.findings import Diagnosis as Diagnosis, Finding as Finding, Stability as Stability
@@ -145,6 +147,8 @@ _HOME = {
         "TableError",
         "UnseenCategoryWarning",
     ),
+    "deltarule.estimators.classifier": ("MLPClassifier",),
+    "deltarule.estimators.regressor": ("MLPRegressor",),
     "deltarule.explain.conventions": ("CONVENTIONS", "Conventions"),
     "deltarule.explain.line": ("Line",),
     "deltarule.explain.unit": ("Unit",),

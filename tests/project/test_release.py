@@ -36,8 +36,9 @@ def test_pyproject_names_this_version() -> None:
 
 
 def build_without_compiler(folder: Path, require_native: str) -> subprocess.CompletedProcess[str]:
-    """Build the wheel offline where neither compiler nor CMake can be found."""
-    options = ("--no-build-isolation", "--no-deps", "--no-index", "--wheel-dir", folder)
+    """Build the wheel offline where neither compiler nor CMake can be found; the developer's build stays."""
+    apart = ("--config-settings", f"build-dir={folder / 'build'}")
+    options = ("--no-build-isolation", "--no-deps", "--no-index", *apart, "--wheel-dir", folder)
     env = {**os.environ, "PATH": str(folder), "DELTARULE_REQUIRE_NATIVE": require_native}
     command = [sys.executable, "-m", "pip", "wheel", *options, ROOT]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)

@@ -1,6 +1,7 @@
 """The objective J over rows: sums and weights travel together, and one place divides.
 
-J = Σ wᵢ ℓᵢ / Σ wᵢ + penalties for ``reduction="mean"``, Σ wᵢ ℓᵢ + penalties for ``"sum"``.
+J = Σ wᵢ ℓᵢ / Σ wᵢ + penalties for ``reduction="mean"``, Σ wᵢ ℓᵢ + penalties for ``"sum"``. Where penalties
+are averaged too, as in scikit-learn, J = (Σ wᵢ ℓᵢ + penalties) / Σ wᵢ: larger steps weaken them.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Objective:
     loss: Loss
     penalties: tuple[Penalty, ...] = ()
     reduction: Reduction = "mean"
+    averages_penalties: bool = False
 
     def losses(self, theta: Array, rows: Rows) -> tuple[float, float]:
         """Σ wᵢ ℓᵢ and Σ wᵢ, without a backward pass."""
@@ -71,16 +73,21 @@ class Objective:
         """∂J/∂theta from the sums of a step's rows."""
         gradient = self.reduce(sums.gradient, sums.weight)
         if self.penalties:
-            gradient = gradient + penalty_gradient(self.penalties, self.architecture, theta)
+            of_penalties = penalty_gradient(self.penalties, self.architecture, theta)
+            gradient = gradient + self.share(of_penalties, sums.weight)
         return gradient
 
     def value(self, theta: Array, loss: float, weight: float) -> float:
         """J from Σ wᵢ ℓᵢ and Σ wᵢ."""
-        return self.reduce(loss, weight) + self.penalty(theta)
+        return self.reduce(loss, weight) + self.share(self.penalty(theta), weight)
 
     def reduce(self, total: Reduced, weight: float) -> Reduced:
         """Divide a sum over rows by their weight, if the reduction is "mean": the one place that divides."""
         return total / weight if self.reduction == "mean" else total
+
+    def share(self, penalties: Reduced, weight: float) -> Reduced:
+        """What penalties add to a J over rows of that weight."""
+        return self.reduce(penalties, weight) if self.averages_penalties else penalties
 
     def penalty(self, theta: Array) -> float:
         """The sum of all penalties."""

@@ -127,7 +127,7 @@ class TrainingState:
 
 
 class EpochSums(NamedTuple):
-    """An epoch: Σ wᵢ ℓᵢ and Σ wᵢ, each row before its step, and the penalty before the first step.
+    """An epoch: Σ wᵢ ℓᵢ and Σ wᵢ, each row before its step, and the penalty before the first step (and each).
 
     An engine of its own instructions and threads says with which it has summed.
     """
@@ -138,6 +138,7 @@ class EpochSums(NamedTuple):
     step_losses: Array | None  # Σ wᵢ ℓᵢ / Σ wᵢ of each step, where the job asks for it
     instruction_set: str = ""
     threads: int | None = None
+    step_penalties: Array | None = None  # before each step, where the job asks for them
 
     @property
     def mean_loss(self) -> float:

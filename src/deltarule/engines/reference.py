@@ -48,11 +48,13 @@ class ReferenceEngine:
 
 def _run_epoch(job: Job, state: TrainingState) -> EpochSums:
     """One pass over the plan's batches, one step each."""
-    loss, weight, step_losses = 0.0, 0.0, []
+    loss, weight, step_losses, step_penalties = 0.0, 0.0, [], []
     penalty = job.objective.penalty(state.theta)
     batches = job.plan.epoch(state.epoch)
     rates = job.rates(state.epoch, len(batches), patience=state.patience)
     for batch, rate in zip(batches, rates, strict=True):
+        if job.record_steps:
+            step_penalties.append(job.objective.penalty(state.theta))
         dropout = _dropout(job, state.epoch, batch)
         sums = job.objective.sums(state.theta, job.rows.take(batch), dropout)
         apply(job, state, sums, rate)
@@ -60,7 +62,10 @@ def _run_epoch(job: Job, state: TrainingState) -> EpochSums:
         if job.record_steps:
             step_losses.append(sums.loss / sums.weight if sums.weight else np.nan)
     state.epoch += 1
-    return EpochSums(loss, weight, penalty, np.array(step_losses) if job.record_steps else None)
+    epoch = EpochSums(loss, weight, penalty, None)
+    if not job.record_steps:
+        return epoch
+    return epoch._replace(step_losses=np.array(step_losses), step_penalties=np.array(step_penalties))
 
 
 def _dropout(job: Job, epoch: int, batch: Selection) -> list[Array]:

@@ -77,8 +77,8 @@ def objectives_of(job: Job, sums: list[EpochSums]) -> list[float]:
         raise InputError(
             message("an epoch must hold at least one row with weight", found="none", hint="Check `batches`.")
         )
-    reduce = job.objective.reduce
-    return [reduce(epoch.loss, epoch.weight) + epoch.penalty for epoch in sums]
+    reduce, share = job.objective.reduce, job.objective.share
+    return [reduce(epoch.loss, epoch.weight) + share(epoch.penalty, epoch.weight) for epoch in sums]
 
 
 def finite_objectives(objectives: list[float]) -> int:

@@ -41,6 +41,8 @@ class _Chunk(NamedTuple):
 class Training(Iterator[EpochReport]):
     """A run in progress: iterate over it for one report per epoch; ``history`` grows as it goes."""
 
+    divergence_warning: type[Warning] = DivergenceWarning
+
     def __init__(self, choice: Choice, job: Job, state: TrainingState, settings: Settings) -> None:
         self.engine: Engine = choice.engine
         self.job = job
@@ -151,8 +153,9 @@ class Training(Iterator[EpochReport]):
             EpochReport(
                 epoch=number,
                 loss=sums.mean_loss,
-                penalty=sums.penalty,
+                penalty=self.job.objective.share(sums.penalty, sums.weight),
                 step_losses=sums.step_losses,
+                step_penalties=sums.step_penalties,
                 learning_rate=rate,
                 **measured,
             )
@@ -221,7 +224,7 @@ class Training(Iterator[EpochReport]):
         self._go_back()
         (rate,) = self.job.first_rates(epoch - 1, 1, self.state.patience)
         stop = self._finish(diverged(epoch, rate))
-        warn(stop.message, DivergenceWarning)
+        warn(stop.message, self.divergence_warning)
 
     def _finish(self, stop: Stop) -> Stop:
         """End the run; the network gets the best parameters back where early stopping keeps them."""

@@ -54,6 +54,7 @@ class EpochReport(NamedTuple):
         seconds: wall time.
         step_losses: Σwℓ/Σw of the rows of each step, at the parameters before it, (steps,); NaN for a step
             that was skipped, None where ``record_steps`` did not ask for it.
+        step_penalties: the penalties on the parameters before each step, (steps,), or None likewise.
     """
 
     epoch: int
@@ -66,6 +67,7 @@ class EpochReport(NamedTuple):
     learning_rate: float | tuple[float, ...]
     seconds: float
     step_losses: Array | None = None
+    step_penalties: Array | None = None
 
 
 @dataclass(repr=False)

@@ -129,9 +129,12 @@ class NativeEngine:
         state.optimizer, state.step = memory, before + int(steps)
         state.epoch += len(finished)
         instruction_set = spec["instruction_set"]
-        for loss, weight, penalty, step_losses in finished:
-            losses = None if step_losses is None else np.array(step_losses)
-            done.append(EpochSums(loss, weight, penalty, losses, instruction_set, threads))
+        for loss, weight, penalty, step_losses, step_penalties in finished:
+            sums = EpochSums(loss, weight, penalty, None, instruction_set, threads)
+            if step_losses is not None:
+                penalties = np.zeros(len(step_losses)) if step_penalties is None else np.array(step_penalties)
+                sums = sums._replace(step_losses=np.array(step_losses), step_penalties=penalties)
+            done.append(sums)
         if interrupt is not None:
             raise interrupt
 
@@ -145,6 +148,7 @@ class NativeEngine:
             "bias": architecture.bias,
             "loss": LOSS_TWINS.index(objective.loss.name),
             "mean": objective.reduction == "mean",
+            "averages_penalties": objective.averages_penalties,
             "l1": _strengths(objective, L1),
             "l2": _strengths(objective, L2),
             **_method(job.optimizer),

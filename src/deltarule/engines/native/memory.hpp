@@ -46,19 +46,21 @@ inline std::vector<Place> places(const Network& net) {
     return found;
 }
 
+// The penalties on weights (kind 0) or biases (kind 1).
+template <class T> double penalty(const Objective& objective, const T* p, std::size_t count, int kind) {
+    double absolute = 0.0, square = 0.0;
+    for (std::size_t j = 0; j < count; ++j)
+        absolute += std::abs(double(p[j])), square += double(p[j]) * double(p[j]);
+    return objective.l1[kind] * absolute + 0.5 * objective.l2[kind] * square;
+}
+
 // The penalties on theta, unpadded.
 template <class T> double penalty(const Objective& objective, const Network& net, const T* theta) {
     if (!objective.penalized()) return 0.0;
     double total = 0.0;
-    const auto add = [&](const T* p, std::size_t count, int kind) {
-        double absolute = 0.0, square = 0.0;
-        for (std::size_t j = 0; j < count; ++j)
-            absolute += std::abs(double(p[j])), square += double(p[j]) * double(p[j]);
-        total += objective.l1[kind] * absolute + 0.5 * objective.l2[kind] * square;
-    };
     for (const Place& place : places(net)) {
-        add(theta + place.W, std::size_t(place.i) * place.o, 0);
-        if (net.bias) add(theta + place.b, place.o, 1);
+        total += penalty(objective, theta + place.W, std::size_t(place.i) * place.o, 0);
+        if (net.bias) total += penalty(objective, theta + place.b, place.o, 1);
     }
     return total;
 }

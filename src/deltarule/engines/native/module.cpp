@@ -63,7 +63,8 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     run.objective = {Loss(integer(spec, "loss")),
                      nb::cast<bool>(spec["mean"]),
                      {l1.at(0), l1.at(1)},
-                     {l2.at(0), l2.at(1)}};
+                     {l2.at(0), l2.at(1)},
+                     nb::cast<bool>(spec["averages_penalties"])};
     run.optimizer = {Method(integer(spec, "method")), number(spec, "momentum"), number(spec, "beta_1"),
                      number(spec, "beta_2"),          number(spec, "epsilon"),  number(spec, "weight_decay"),
                      number(spec, "clip_norm")};
@@ -110,7 +111,8 @@ nb::tuple run(const nb::dict& spec, Matrix<T> X, Matrix<T> y, std::optional<Vect
     nb::list done;
     for (const EpochSums& sums : run.done) {
         const nb::object steps = run.record_steps ? nb::cast(sums.step_losses) : nb::none();
-        done.append(nb::make_tuple(sums.loss, sums.weight, sums.penalty, steps));
+        const nb::object penalties = run.measures_penalties() ? nb::cast(sums.step_penalties) : nb::none();
+        done.append(nb::make_tuple(sums.loss, sums.weight, sums.penalty, steps, penalties));
     }
     return nb::make_tuple(done, run.steps_taken, run.threads, interrupt);
 }

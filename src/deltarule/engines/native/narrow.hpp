@@ -99,6 +99,7 @@ template <class T, int G> class Narrow {
     }
 
     double penalty_now(const State<T>&) const { return penalty(objective, net, theta); }
+    double penalty_of_step() const { return penalty(objective, net, theta); }
 
   private:
     static constexpr int group_rows = G * lanes<T>;
@@ -326,11 +327,11 @@ template <class T, int G> class Narrow {
 
     template <class Sum> void update(const Step& step, const Sum* gradient) {
         set_rates(step.rates);
+        Update<T> update(optimizer, objective, step);
         const auto with = [&](std::size_t p) {
             const auto at = [&](int s) { return load<T>(theta + (3 + s) * padded + p); };
-            return Settings<T>{at(0), at(1), at(2)};
+            return Settings<T>{at(0), update.share * at(1), update.share * at(2)};
         };
-        Update<T> update(optimizer, objective, step);
         if (optimizer.clips())
             update.clip(update.squares(theta, gradient, padded, with), optimizer.clip_norm);
         const auto next = [&] {

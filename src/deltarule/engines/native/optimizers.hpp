@@ -23,6 +23,7 @@ template <class T> struct Update {
     T momentum, beta_1, beta_2, one_minus_beta_1, one_minus_beta_2, epsilon, weight_decay;
     T rate_factor = 1, v_factor = 1;  // Adam's bias correction: of the rate and, before its root, of v
     T inverse_weight;                 // of a step's rows
+    T share;                          // of the penalties that a step has
     T shrink = 1;                     // of a gradient that is clipped
     const double* rates;              // of the layers
 
@@ -37,6 +38,7 @@ template <class T> struct Update {
           epsilon(T(o.epsilon)),
           weight_decay(T(o.weight_decay)),
           inverse_weight(j.mean ? T(1.0 / step.weight) : T(1)),
+          share(j.averages_penalties ? inverse_weight : T(1)),
           rates(step.rates) {
         if (method < Method::adam) return;
         const double c1 = 1.0 - std::pow(o.beta_1, step.t), c2 = 1.0 - std::pow(o.beta_2, step.t);
@@ -126,7 +128,8 @@ template <class T> struct Update {
 // The settings of a layer's weights (kind 0) or biases (kind 1).
 template <class T>
 inline Settings<T> settings(const Update<T>& update, const Objective& j, int layer, int kind) {
-    return {all<T>(T(update.rates[layer])), all<T>(T(j.l1[kind])), all<T>(T(j.l2[kind]))};
+    return {all<T>(T(update.rates[layer])), update.share * all<T>(T(j.l1[kind])),
+            update.share * all<T>(T(j.l2[kind]))};
 }
 
 }  // namespace deltarule::DELTARULE_ISA

@@ -48,8 +48,9 @@ struct Network {
 
 struct Objective {
     Loss loss;
-    bool mean;            // divide by the weight of a step's rows
-    double l1[2], l2[2];  // strengths for weights [0] and biases [1]
+    bool mean;                // divide by the weight of a step's rows
+    double l1[2], l2[2];      // strengths for weights [0] and biases [1]
+    bool averages_penalties;  // divide them by that weight, too
     bool penalized() const { return l1[0] != 0 || l1[1] != 0 || l2[0] != 0 || l2[1] != 0; }
 };
 
@@ -99,7 +100,7 @@ template <class T> struct State {
 
 struct EpochSums {
     double loss, weight, penalty;
-    std::vector<double> step_losses;
+    std::vector<double> step_losses, step_penalties;
 };
 
 // Returns true when the run must stop before the next step.

@@ -27,6 +27,8 @@ template <class T> struct Run {
     std::vector<EpochSums> done;
     double steps_taken = 0;
 
+    bool measures_penalties() const { return record_steps && objective.penalized(); }
+
     std::vector<std::int64_t> ends() const { return has_own ? own_ends : batch_ends(plan); }
 
     bool keeps_order() const {

@@ -115,6 +115,8 @@ template <class T, class Net> void run_with(Run<T>& run, Net& net, Team& team) {
             std::size_t taken = 0;
             while (taken < epoch->steps.size() && !stopped) {
                 const Step& step = epoch->steps[taken];
+                if (thread == 0 && run.measures_penalties())
+                    sums.step_penalties.push_back(net.penalty_of_step());
                 const auto loss = net.step(*epoch, step, thread, look);
                 if (!loss) break;
                 if (thread == 0) add(sums, step, *loss, run.record_steps), run.steps_taken += step.t > 0;
@@ -138,7 +140,8 @@ template <class T, int G> void run_narrow(Run<T>& run) {
 
 template <class T> void run_wide(Run<T>& run) {
     Team team(run.threads);
-    Wide<T> net(run.net, run.objective, run.optimizer, run.dropout, run.rows, run.largest_step(), team);
+    Wide<T> net(run.net, run.objective, run.optimizer, run.dropout, run.rows, run.largest_step(), team,
+                !run.measures_penalties());
     run_with(run, net, team);
 }
 

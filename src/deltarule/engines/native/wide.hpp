@@ -16,14 +16,14 @@ inline constexpr int tile_panels = 8;  // of units, in a tile
 template <class T> class Wide {
   public:
     Wide(const Network& net, const Objective& objective, const Optimizer& optimizer, const Dropout& dropout,
-         const Rows<T>& rows, std::ptrdiff_t largest_step, Team& team)
+         const Rows<T>& rows, std::ptrdiff_t largest_step, Team& team, bool waits)
         : net(net),
           objective(objective),
           optimizer(optimizer),
           rows(rows),
           span_rows(rows_of_a_span(net, largest_step, team.size())),
           forward(net, rows, span_rows, dropout),
-          one_by_one(largest_step == 1 && !optimizer.clips()),
+          one_by_one(largest_step == 1 && !optimizer.clips() && waits),
           team(team) {
         std::size_t transposed = 0;
         for (int l = 0; l < net.layers(); ++l) {
@@ -108,6 +108,17 @@ template <class T> class Wide {
         if (!objective.penalized()) return 0.0;
         save_state(state);
         return penalty(objective, net, state.theta);
+    }
+
+    // The same, of parameters that are all up to date; padding is zero.
+    double penalty_of_step() const {
+        double total = 0.0;
+        for (int l = 0; l < net.layers(); ++l) {
+            const T* const p = forward.memory.data();
+            total += penalty(objective, p + forward.W[l].at(0, 0), forward.W[l].size(), 0);
+            total += penalty(objective, p + forward.b[l], forward.panels[l + 1].padded, 1);
+        }
+        return total;
     }
 
   private:

@@ -1,0 +1,130 @@
+"""The parameters of the estimators: what is allowed, and the records that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from deltarule import inputs
+from deltarule.core.activations import ACTIVATIONS, Activation
+from deltarule.core.learning_rates import Progress
+from deltarule.core.losses import LOSSES, Loss
+from deltarule.core.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, AnyOptimizer, Optimizer
+from deltarule.errors import InputError, message
+
+ALIASES = {"logistic": "sigmoid", "exp": "exponential"}  # scikit-learn's name: the name in the registry
+LOSS_ALIASES = {"squared_error": "half_squared_error"}
+
+
+def _at_least(low: float, *, closed: str = "left", kind: type = Real) -> Interval:
+    return Interval(kind, low, None, closed=closed)
+
+
+_FRACTION = Interval(Real, 0, 1, closed="left")
+ACTIVATION = [StrOptions({*ACTIVATIONS, *ALIASES}), Activation]
+
+CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", _at_least(1, kind=Integral)],
+    "activation": [*ACTIVATION, list, tuple],
+    "solver": [StrOptions({*OPTIMIZERS}), Optimizer, LBFGS],
+    "alpha": [_at_least(0)],
+    "batch_size": [StrOptions({"auto"}), _at_least(1, kind=Integral)],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+    "learning_rate_init": [_at_least(0, closed="neither")],
+    "power_t": [_at_least(0)],
+    "max_iter": [_at_least(1, kind=Integral)],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [_at_least(0)],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [_FRACTION],
+    "beta_1": [_FRACTION],
+    "beta_2": [_FRACTION],
+    "epsilon": [_at_least(0, closed="neither")],
+    "n_iter_no_change": [_at_least(1, kind=Integral), Options(Real, {np.inf})],
+    "max_fun": [_at_least(1, kind=Integral)],
+    "dropout": [_FRACTION, "array-like"],
+    "clip_norm": [_at_least(0, closed="neither"), None],
+    "alpha_scaling": [StrOptions({"batch", "data"})],
+    "engine": [str, object],
+}
+
+
+def activation(given: str | Activation) -> Activation:
+    """Return the record of an activation, by scikit-learn's name or ours."""
+    return inputs.record(ACTIVATIONS, ALIASES.get(given, given) if isinstance(given, str) else given)
+
+
+def activations_of(given: Any, hidden: int) -> list[Activation]:
+    """Return one activation for each hidden layer.
+
+    Raises:
+        ValueError: a list has another length.
+    """
+    if not isinstance(given, list | tuple):
+        return [activation(given)] * hidden
+    if len(given) != hidden:
+        found = f"{len(given)} for {hidden} hidden layers"
+        raise InputError(message("`activation` must be one name, or one per hidden layer", found=found))
+    return [activation(one) for one in given]
+
+
+def loss(given: str | Loss) -> Loss:
+    """Return the record of a loss, by scikit-learn's name or ours."""
+    return inputs.record(LOSSES, LOSS_ALIASES.get(given, given) if isinstance(given, str) else given)
+
+
+def natural_output(of: Loss) -> Activation:
+    """Return the output activation that goes with a loss: the first of the usual ones that it allows."""
+    usual = [ACTIVATIONS[name] for name in ("identity", "exponential", "sigmoid", "softmax")]
+    return next(output for output in usual if of.allows(output))
+
+
+def hidden_widths(given: Any) -> list[int]:
+    """Return the widths of the hidden layers as a list.
+
+    Raises:
+        ValueError: one is not positive; the sentence is scikit-learn's.
+    """
+    widths = list(given) if isinstance(given, Iterable) else [given]
+    if np.any(np.array(widths) <= 0):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {widths}.")
+    return [int(width) for width in widths]
+
+
+class RateOfEpoch:
+    """A learning rate that is set epoch by epoch, while the run is under way."""
+
+    name = "of_epoch"
+
+    def __init__(self, rate: float) -> None:
+        self.of_epoch = [rate]
+
+    @property
+    def now(self) -> float:
+        """The latest."""
+        return self.of_epoch[-1]
+
+    def rates(self, progress: Progress) -> Any:
+        epochs = np.minimum(progress.before.astype(int), len(self.of_epoch) - 1)
+        return np.asarray(self.of_epoch)[epochs]
+
+
+def optimizer_of(estimator: Any, rate: RateOfEpoch) -> AnyOptimizer:
+    """Return the optimizer that ``solver`` and its settings stand for."""
+    if estimator.solver == "sgd":
+        return SGD(rate, estimator.momentum, estimator.nesterovs_momentum and estimator.momentum > 0)
+    if estimator.solver == "lbfgs":
+        return LBFGS(gradient_tolerance=estimator.tol, max_evaluations=estimator.max_fun)
+    if estimator.solver == "adam":
+        betas = estimator.beta_1, estimator.beta_2
+        return Adam(rate, *betas, estimator.epsilon, epsilon_form="before_bias_correction")
+    return inputs.record(OPTIMIZERS, estimator.solver)

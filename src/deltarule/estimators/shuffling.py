@@ -1,0 +1,37 @@
+"""The order of the rows in each epoch, drawn as scikit-learn draws it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import NDArray
+from sklearn.utils import shuffle
+
+Indices = NDArray[np.intp]
+
+
+class ShuffledBatches:
+    """The batches of an epoch, counted from 0; each epoch shuffles the order of the one before.
+
+    The generator is advanced once per epoch, as scikit-learn does. An epoch that has passed can be asked for
+    again: it is drawn again from where the generator was at first.
+    """
+
+    def __init__(self, n: int, batch_size: int, random_state: RandomState) -> None:
+        self._n, self._size, self._live = n, batch_size, random_state
+        self._first = random_state.get_state(legacy=False)
+        self._epoch, self._order = -1, np.arange(n)
+
+    def __call__(self, epoch: int) -> list[Indices]:
+        while self._epoch < epoch:
+            self._order = shuffle(self._order, random_state=self._live)
+            self._epoch += 1
+        order = self._order if epoch == self._epoch else self._again(epoch)
+        return [order[begin : begin + self._size] for begin in range(0, self._n, self._size)]
+
+    def _again(self, epoch: int) -> Indices:
+        random_state, order = RandomState(), np.arange(self._n)
+        random_state.set_state(self._first)
+        for _ in range(epoch + 1):
+            order = shuffle(order, random_state=random_state)
+        return order

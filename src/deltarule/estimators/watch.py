@@ -1,0 +1,155 @@
+"""What scikit-learn does after each epoch: curves, scores, the learning rate, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+from sklearn.utils.optimize import _check_optimize_result
+
+from deltarule.core.arrays import Array
+from deltarule.core.objective import Objective
+from deltarule.engines.base import Job
+from deltarule.training.loop import Training
+from deltarule.training.reports import EpochReport
+
+LIMITS = {
+    "epochs": "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT",
+    "evaluations": "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT",
+}
+Score = Callable[[], float]
+
+
+class Watch:
+    """A callback that keeps an estimator's attributes and ends its run; True is returned to stop.
+
+    Arguments:
+        estimator: whose attributes are kept.
+        job: of the run.
+        rate: its learning rate, where that is scikit-learn's to change; otherwise None.
+        score: of the validation rows, where they are watched.
+    """
+
+    def __init__(self, estimator: Any, job: Job, rate: Any, score: Score | None) -> None:
+        self.estimator, self.job, self.rate, self.score = estimator, job, rate, score
+
+    def __call__(self, report: EpochReport) -> bool:
+        est = self.estimator
+        est.n_iter_ += 1
+        est.t_ += self.job.plan.n
+        self._keep(mean_objective(self.job, report))
+        if est.verbose:
+            print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
+        self._keep_score()
+        return self._next_rate()
+
+    def diverged(self) -> None:
+        """Put an epoch on record whose numbers are not finite."""
+        est = self.estimator
+        est.n_iter_ += 1
+        est.t_ += self.job.plan.n
+        est.loss_ = float("nan")
+        est.loss_curve_.append(est.loss_)
+        if self.score is not None:
+            est.validation_scores_.append(float("nan"))
+
+    def _keep(self, loss: float) -> None:
+        est = self.estimator
+        est.loss_ = loss
+        est.loss_curve_.append(loss)
+        if self.score is not None:
+            return
+        est._no_improvement_count = est._no_improvement_count + 1 if loss > est.best_loss_ - est.tol else 0
+        est.best_loss_ = min(loss, est.best_loss_)
+
+    def _keep_score(self) -> None:
+        if self.score is None:
+            return
+        est, score = self.estimator, self.score()
+        est.validation_scores_.append(score)
+        if est.verbose:
+            print(f"Validation score: {score:f}")
+        worse = score < est.best_validation_score_ + est.tol
+        est._no_improvement_count = est._no_improvement_count + 1 if worse else 0
+        if score > est.best_validation_score_:
+            est.best_validation_score_ = score
+            est._best_theta = est.network_.theta.copy()
+
+    def _next_rate(self) -> bool:
+        """Set the learning rate of the next epoch, and say whether there is to be none."""
+        est, rate = self.estimator, self.rate
+        follows = rate is not None and est.solver == "sgd"
+        if rate is not None:
+            rate.of_epoch.append(rate.now)
+        if follows and est.learning_rate == "invscaling":
+            rate.of_epoch[-1] = float(est.learning_rate_init) / (est.t_ + 1) ** est.power_t
+        if est._no_improvement_count <= est.n_iter_no_change:
+            return False
+        if not follows or est.learning_rate != "adaptive":
+            return self._stop("Stopping.")
+        if rate.now <= 1e-6:
+            return self._stop("Learning rate too small. Stopping.")
+        rate.of_epoch[-1] = rate.now / 5.0
+        self._stop(f"Setting learning rate to {rate.now:f}")
+        est._no_improvement_count = 0
+        return False
+
+    def _stop(self, then: str) -> bool:
+        est = self.estimator
+        what = "Training loss did not improve" if self.score is None else "Validation score did not improve"
+        if est.verbose:
+            print(f"{what} more than tol={est.tol:f} for {est.n_iter_no_change} consecutive epochs. {then}")
+        return True
+
+
+class Follow:
+    """A callback that keeps an estimator's attributes while L-BFGS decides how far to go."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def __call__(self, report: EpochReport) -> bool:
+        est = self.estimator
+        est.n_iter_ += 1
+        est.loss_ = report.loss + report.penalty
+        est.loss_curve_.append(est.loss_)
+        if est.verbose:
+            print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
+        return False
+
+    def diverged(self) -> None:
+        """Nothing is on record of an iteration that was not finished."""
+
+    def conclude(self, training: Training, stop: str) -> None:
+        """Keep the objective at the end, and warn as scikit-learn where that is not the lowest point."""
+        est, job, theta = self.estimator, training.job, training.state.theta
+        est.loss_ = job.objective.value(theta, *training.engine.losses(job.objective, theta, job.rows))
+        if stop in LIMITS:
+            end = OptimizeResult(status=1, message=LIMITS[stop], nit=est.n_iter_)
+            _check_optimize_result("lbfgs", end, est.max_iter)
+
+
+def mean_objective(job: Job, report: EpochReport) -> float:
+    """The mean over rows of the objective of their step, at the parameters before it."""
+    losses, penalties = report.step_losses, report.step_penalties
+    if losses is None or penalties is None:
+        raise ValueError("the run must record its steps")
+    counts, weights = _steps(job, report.epoch - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_step = losses + _shares(job.objective, penalties, weights)
+    return float(np.sum(np.where(weights > 0.0, of_step * counts, 0.0)) / counts[weights > 0.0].sum())
+
+
+def _steps(job: Job, epoch: int) -> tuple[Array, Array]:
+    """The number of rows and the weight of each step."""
+    numbers = np.arange(job.plan.n)
+    parts = [numbers[batch] for batch in job.plan.epoch(epoch)]
+    counts = np.array([len(part) for part in parts], dtype=float)
+    w = job.rows.w
+    return counts, counts if w is None else np.array([w[part].sum(dtype=float) for part in parts])
+
+
+def _shares(objective: Objective, penalties: Array, weights: Array) -> Array:
+    return penalties / weights if objective.averages_penalties else penalties
