@@ -72,7 +72,7 @@ def did_you_mean(wrong: str, names: Iterable[str], cutoff: float = 0.5) -> str:
     return "" if name is None else f"Did you mean {name!r}?"
 
 
-def warn(text: str, category: type[Warning]) -> None:
+def warn(text: str, category: type[DeltaruleWarning]) -> None:
     """Warn at the line of the caller's own code: the first one outside this package."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "deltarule":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 import pickle
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 import deltarule as dr
 from deltarule.core.activations import ACTIVATIONS, Activation
 from deltarule.core.losses import LOSSES, Loss
-from deltarule.core.objective import forward_pass
+from deltarule.core.objective import Reduction, forward_pass
 from deltarule.engines.reference import ReferenceEngine
 from tests.core.support import (
     Problem,
@@ -51,6 +52,20 @@ def test_gradient_with_the_other_reduction_and_penalties(loss: Loss, output: Act
             penalties=(dr.L2(0.3), dr.L1(0.2, biases=True)),
         )
         assert gradient_error(case) < TOLERANCE
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_gradient_with_penalties_that_are_averaged(reduction: Reduction) -> None:
+    """scikit-learn's J: the penalties are divided by the weight of the rows, too."""
+    penalties = (dr.L2(0.3), dr.L1(0.2, biases=True))
+    case = problem(
+        LOSSES["huber"], ACTIVATIONS["identity"], weighted=True, reduction=reduction, penalties=penalties
+    )
+    averaging = case._replace(objective=dataclasses.replace(case.objective, averages_penalties=True))
+    assert gradient_error(averaging) < TOLERANCE
+    share = averaging.value() - case.objective.reduce(*case.objective.losses(case.theta, case.rows))
+    weight = float(np.sum(case.rows.w)) if reduction == "mean" else 1.0
+    assert share == pytest.approx(case.objective.penalty(case.theta) / weight, rel=1e-12)
 
 
 @each_pair

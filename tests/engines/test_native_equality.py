@@ -352,6 +352,27 @@ def test_gradients_that_are_clipped(instruction_set: str, plan: str, inner: Any,
     assert np.abs(free - expected).max() > 1e-9
 
 
+@pytest.mark.parametrize("averages", [False, True])
+@pytest.mark.parametrize("inner", [(3, 4), (40, 5)], ids=["narrow", "wide"])
+@pytest.mark.parametrize("plan", PLANS_OF_20_ROWS)
+@each_instruction_set
+def test_penalties_of_each_step(instruction_set: str, plan: str, inner: Any, averages: bool) -> None:
+    """They may be averaged with the losses, and are on record with them."""
+    activations = [ACTIVATIONS[name] for name in ("tanh", "sigmoid", "identity")]
+    penalties = (L1(1e-3), L2(0.1), L2(0.2, biases=True))
+    at = case(LOSSES["huber"], activations, (3, *inner, 2), 20, weighted=True, penalties=penalties)
+    at = at._replace(objective=replace(at.objective, averages_penalties=averages))
+    job = at.job(Adam(0.01), BatchPlan(20, **PLANS_OF_20_ROWS[plan]), record_steps=True)
+    expected, found = (
+        run(engine, job, at.theta, epochs=3) for engine in (REFERENCE, NativeEngine(instruction_set))
+    )
+    np.testing.assert_allclose(found.state.theta, expected.state.theta, rtol=1e-10, atol=1e-12)
+    for mine, other in zip(found.sums, expected.sums, strict=True):
+        assert other.step_penalties is not None
+        np.testing.assert_allclose(mine.step_penalties, other.step_penalties, rtol=1e-11)
+        assert len(other.step_penalties) == len(job.plan.epoch(0))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("hidden", ACTIVATIONS)
 @pytest.mark.parametrize("inner", [(3, 6), (40, 5), (7, 70)], ids=["narrow", "wide", "wider"])

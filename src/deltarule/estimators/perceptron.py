@@ -137,7 +137,7 @@ class BasePerceptron(BaseEstimator, ABC):
         watch = Follow(self) if self._is_quasi_newton() else Watch(self, job, rate, score)
         settings = Settings(epochs=epochs, callbacks=(watch,))
         training = Training(choose(self.engine, job), job, state, settings)
-        training.divergence_warning = ConvergenceWarning
+        training.warns = False
         self.n_iter_ = 0
         self.history_ = training.run()
         self._solver_state = state, rate
@@ -205,11 +205,12 @@ class BasePerceptron(BaseEstimator, ABC):
 
     def _conclude(self, watch: Watch | Follow, training: Training, incremental: bool) -> None:
         """Say how the run ended, and take the best parameters where validation rows were scored."""
-        stop = "" if self.history_.stop is None else self.history_.stop.kind
+        stop, said = self.history_.stop or ("", "")
         if stop == "diverged":
             if self.n_iter_ == 0:
-                raise ValueError(NOT_FINITE)
+                raise ValueError(f"{NOT_FINITE} Training {said}.")
             watch.diverged()
+            warnings.warn(f"Training {said}.", ConvergenceWarning, stacklevel=2)
         if stop == "interrupted":
             warnings.warn("Training interrupted by user.", stacklevel=2)
         if isinstance(watch, Follow):

@@ -63,7 +63,8 @@ class DivergenceGuard:
         if not np.isfinite(state.theta).all():
             return inf
         objective = self._job.objective
-        value = objective.value(state.theta, *self._engine.losses(objective, state.theta, self._job.rows))
+        with np.errstate(all="ignore"):
+            value = objective.value(state.theta, *self._engine.losses(objective, state.theta, self._job.rows))
         return value if isfinite(value) else inf
 
 

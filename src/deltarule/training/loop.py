@@ -41,7 +41,7 @@ class _Chunk(NamedTuple):
 class Training(Iterator[EpochReport]):
     """A run in progress: iterate over it for one report per epoch; ``history`` grows as it goes."""
 
-    divergence_warning: type[Warning] = DivergenceWarning
+    warns = True  # where a run diverges; the caller may say it in other words
 
     def __init__(self, choice: Choice, job: Job, state: TrainingState, settings: Settings) -> None:
         self.engine: Engine = choice.engine
@@ -224,7 +224,8 @@ class Training(Iterator[EpochReport]):
         self._go_back()
         (rate,) = self.job.first_rates(epoch - 1, 1, self.state.patience)
         stop = self._finish(diverged(epoch, rate))
-        warn(stop.message, self.divergence_warning)
+        if self.warns:
+            warn(stop.message, DivergenceWarning)
 
     def _finish(self, stop: Stop) -> Stop:
         """End the run; the network gets the best parameters back where early stopping keeps them."""
