@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,7 @@ import deltarule as dr
 from deltarule.core.activations import SIGMOID
 from deltarule.core.metrics import METRICS
 from deltarule.data.batches import BatchPlan
-from tests.cases.support import CASES, Case, cases, legacy, network, real_data
+from tests.cases.support import CASES, Case, cases, legacy, network
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.integer]
@@ -339,60 +338,3 @@ def test_size_of_the_digits_network(case: Case) -> None:
     silent = network(["identity"], [np.zeros((1, 10))])
     g = silent.gradients([[1.0]], dr.one_hot([3], classes=range(10)), loss="sum_squared_error")
     case.reaches(baseline_error_at_output_0=g.objective)
-
-
-def idx(path: Path) -> NDArray[np.uint8]:
-    """Read a file in the format of MNIST: magic number, sizes, bytes."""
-    content = gzip.decompress(path.read_bytes())
-    sizes = np.frombuffer(content, ">i4", content[3], offset=4)
-    return np.frombuffer(content, np.uint8, offset=4 + sizes.nbytes).reshape(sizes)
-
-
-def mnist(part: str) -> tuple[Floats, Numbers]:
-    images = idx(real_data("mnist", f"{part}-images-idx3-ubyte.gz"))
-    return images.reshape(len(images), -1).astype(float), idx(
-        real_data("mnist", f"{part}-labels-idx1-ubyte.gz")
-    )
-
-
-@pytest.mark.slow
-@cases("back.mnist.claim")
-def test_digits_of_mnist(case: Case) -> None:
-    """The article states neither its pixels' scale nor its rate; scaled pixels reach what it claims."""
-    given, (X, y), (X_test, y_test) = case.inputs, mnist("train"), mnist("t10k")
-    rng = legacy(given["seed"])
-    net = drawn(rng, given["structure"])
-    net.train(
-        X / 255.0,
-        dr.one_hot(y),
-        loss="sum_squared_error",
-        optimizer=dr.SGD(given["eta"]),
-        batches=shuffled(rng, given["train"], given["bt_size"], given["epochs"]),
-        epochs=given["epochs"],
-    )
-    low, high = case.expected["test_accuracy"]
-    assert low <= np.mean(np.argmax(net.predict(X_test / 255.0), axis=1) == y_test) <= high
-
-
-@pytest.mark.slow
-@cases("back.mnist.claim")
-def test_printed_errors_come_from_raw_pixels(case: Case) -> None:
-    """With pixels 0 ... 255 our errors stay within a twentieth of the printed ones.
-
-    Such inputs saturate the units, and a run depends on every rounding: this is the reference engine's path.
-    """
-    given, (X, y) = case.inputs, mnist("train")
-    rng = legacy(given["seed"])
-    net = drawn(rng, given["structure"])
-    history = net.train(
-        X,
-        dr.one_hot(y),
-        loss="sum_squared_error",
-        optimizer=dr.SGD(given["eta"]),
-        batches=shuffled(rng, given["train"], given["bt_size"], 50),
-        epochs=50,
-        record_steps=True,
-        engine="reference",
-    )
-    for epoch, printed in case.printed["errors"].items():
-        assert history.step_losses[int(epoch)].mean() == pytest.approx(printed, rel=0.05)
