@@ -7,7 +7,7 @@ of that name; so the numbers in the documents come from a run and from nowhere e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,8 @@ def sections(results: Results) -> dict[str, str]:
     return {name: make(results) for name, make in makers.items() if results.get(needs.get(name, name))}
 
 
-def fill(path: Path, results: Results) -> None:
-    """Write the tables between the marks of a page."""
-    made = sections(results)
+def fill(path: Path, made: Mapping[str, str]) -> None:
+    """Write Markdown between the marks of a page, by name; marks of other names stay as they are."""
     text = path.read_text(encoding="utf-8")
     filled = MARKED.sub(
         lambda found: f"{found[1]}\n{made[found[2]]}\n\n{found[3]}" if found[2] in made else found[0], text

@@ -11,12 +11,13 @@ import numpy as np
 
 from benchmarks.peers import TRUTH, Peer
 from benchmarks.worker import Worker, WorkerError
-from benchmarks.works import Problem, Work
+from benchmarks.works import OPTIMIZERS, Problem, Work
+from deltarule.core.optimizers import SGD
 
-TOLERANCE = {"sgd": 1e-3, "adam": 0.1}
+TOLERANCE = {name: 1e-3 if isinstance(method, SGD) else 0.1 for name, method in OPTIMIZERS.items()}
 """How far a peer's first epoch may be from that of the reference engine in float64 (see ``deviation``).
 
-Adam divides by √v, so that small differences grow: Keras and scikit-learn add ε before the bias correction.
+The others divide by √v, so that small differences grow: Keras and scikit-learn add ε elsewhere.
 """
 
 Record = dict[str, Any]

@@ -21,7 +21,7 @@ from benchmarks.linear import linear
 from benchmarks.machine import load, machine
 from benchmarks.peers import NATIVE, PEERS, Peer
 from benchmarks.startup import startup
-from benchmarks.works import LEARNING_RATE, WORKS, Work
+from benchmarks.works import OPTIMIZERS, WORKS, Work
 
 PARTS = {
     "check": "only compare everyone's first epoch with that of the reference engine in float64",
@@ -38,7 +38,8 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     names = [work.name for work in WORKS]
     several: dict[str, Any] = {"nargs": "+", "metavar": "NAME"}
     parser.add_argument("--works", default=names, choices=names, help=", ".join(names), **several)
-    parser.add_argument("--optimizers", default=[*LEARNING_RATE], choices=[*LEARNING_RATE], **several)
+    known = ", ".join(OPTIMIZERS)
+    parser.add_argument("--optimizers", default=["sgd", "adam"], choices=OPTIMIZERS, help=known, **several)
     parser.add_argument("--peers", default=[*PEERS], choices=[*PEERS], help=", ".join(PEERS), **several)
     parser.add_argument("--seconds", type=float, default=3.0, help="of training for each peer and work")
     parser.add_argument("--repeats", type=int, default=5, help="which alternate between the peers")
@@ -98,9 +99,10 @@ def main(words: Sequence[str] | None = None) -> int:
         results = run(asked)
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    made = report.sections(results)
     for page in asked.markdown:
-        report.fill(page, results)
-    print("\n\n".join(["", *report.sections(results).values()]))
+        report.fill(page, made)
+    print("\n\n".join(["", *made.values()]))
     wrong = timing.disagreements(results.get("speed", []))
     print("\n".join(["", *wrong]) if wrong else "")
     return int(bool(wrong))

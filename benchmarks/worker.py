@@ -47,7 +47,7 @@ class Worker:
     Arguments:
         peer: who trains.
         work: what.
-        optimizer: "sgd" or "adam".
+        optimizer: one of `works.OPTIMIZERS`.
         known_epochs: of how many epochs the peer has the orders before it starts.
 
     Raises:

@@ -1,23 +1,32 @@
 """The works: networks, their data, where everyone starts, and the rows of every step.
 
-NumPy and the library's batches, and nothing else: a peer's fresh process loads what it needs and no more.
+NumPy, the batches and the optimizers of this library, and nothing else: a peer's fresh process loads what it
+needs and no more.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deltarule.core.optimizers import SGD, Adam, AdamW, Optimizer, RMSProp
 from deltarule.data.batches import BatchPlan, Selection
 
 Floats = NDArray[np.float32]
 
 SEED = 0
-LEARNING_RATE = {"sgd": 1e-2, "adam": 1e-3}
-ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": SGD(0.01),
+    "momentum": SGD(0.01, momentum=0.9),
+    "nesterov": SGD(0.01, momentum=0.9, nesterov=True),
+    "rmsprop": RMSProp(0.001),
+    "adam": Adam(0.001),
+    "adamw": AdamW(0.001),
+}
 KNOWN_EPOCHS = 16
 """Peers are given the orders of so many epochs, made before the clock runs, and take them in turn."""
 
@@ -54,9 +63,9 @@ class Problem:
     known_epochs: int = KNOWN_EPOCHS
 
     @property
-    def learning_rate(self) -> float:
-        """η of every step."""
-        return LEARNING_RATE[self.optimizer]
+    def method(self) -> Any:
+        """The optimizer's record: its settings are the same for everyone."""
+        return OPTIMIZERS[self.optimizer]
 
     @cached_property
     def arrays(self) -> tuple[Floats, Floats]:

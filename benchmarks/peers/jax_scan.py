@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.peers.common import interleaved
-from benchmarks.works import ADAM, Problem
+from benchmarks.works import Problem
+from deltarule.core.optimizers import SGD, AdamW, RMSProp
 
 ACTIVATIONS: dict[str, Any] = {
     "sigmoid": jax.nn.sigmoid,
@@ -26,12 +27,12 @@ class Scan:
 
     def __init__(self, problem: Problem) -> None:
         self.activations = [ACTIVATIONS[name] for name in problem.work.activations]
-        self.rate, self.adam = problem.learning_rate, problem.optimizer == "adam"
+        self.method = problem.method
         self.data = tuple(jnp.asarray(array) for array in problem.arrays)
         self.full, self.short = split(problem)
         W = [jnp.asarray(w) for w in problem.weights]
         b = [jnp.asarray(b) for b in problem.biases]
-        memory = [jax.tree.map(jnp.zeros_like, (W, b)) for _ in range(2 if self.adam else 0)]
+        memory = [jax.tree.map(jnp.zeros_like, (W, b)) for _ in range(n_arrays(self.method))]
         self.state = (W, b), memory, jnp.float32(0.0)
         self.run = jax.jit(self.epochs, donate_argnums=0)
 
@@ -45,9 +46,11 @@ class Scan:
     def update(self, state: Any, a: jax.Array, y: jax.Array) -> Any:
         parameters, memory, t = state
         g = jax.grad(self.loss)(parameters, a, y)
-        if not self.adam:
-            return jax.tree.map(lambda p, d: p - self.rate * d, parameters, g), memory, t
-        return adam_step(parameters, memory, t + 1.0, g, self.rate)
+        if isinstance(self.method, SGD):
+            return *sgd_step(self.method, parameters, memory, g), t
+        if isinstance(self.method, RMSProp):
+            return *rmsprop_step(self.method, parameters, memory, g), t
+        return adam_step(self.method, parameters, memory, t + 1.0, g)
 
     def epochs(self, state: Any, data: Any, full: Any, short: Any, count: Any) -> Any:
         X, y = data
@@ -83,9 +86,34 @@ def split(problem: Problem) -> tuple[jax.Array | None, jax.Array | None]:
     return full, orders[:, whole:] if whole < rows else None
 
 
-def adam_step(parameters: Any, memory: Any, t: Any, g: Any, rate: float) -> Any:
-    """Return parameters, memory and t after a step of Adam."""
-    beta_1, beta_2, epsilon = ADAM["beta_1"], ADAM["beta_2"], ADAM["epsilon"]
+def n_arrays(method: Any) -> int:
+    """Return how many arrays like the parameters the optimizer remembers."""
+    if isinstance(method, SGD):
+        return int(method.momentum > 0.0)
+    return 1 if isinstance(method, RMSProp) else 2
+
+
+def sgd_step(method: SGD, parameters: Any, memory: Any, g: Any) -> Any:
+    """Return parameters and memory after a step of gradient descent."""
+    rate, mu = method.learning_rate, method.momentum
+    if not mu:
+        return jax.tree.map(lambda p, d: p - rate * d, parameters, g), memory
+    v = jax.tree.map(lambda v, d: mu * v - rate * d, memory[0], g)
+    step = jax.tree.map(lambda v, d: mu * v - rate * d, v, g) if method.nesterov else v
+    return jax.tree.map(jnp.add, parameters, step), [v]
+
+
+def rmsprop_step(method: RMSProp, parameters: Any, memory: Any, g: Any) -> Any:
+    """Return parameters and memory after a step of RMSProp."""
+    rate, rho, epsilon = method.learning_rate, method.rho, method.epsilon
+    v = jax.tree.map(lambda v, d: rho * v + (1 - rho) * d * d, memory[0], g)
+    return jax.tree.map(lambda p, d, v: p - rate * d / (jnp.sqrt(v) + epsilon), parameters, g, v), [v]
+
+
+def adam_step(method: Any, parameters: Any, memory: Any, t: Any, g: Any) -> Any:
+    """Return parameters, memory and t after a step of Adam or AdamW."""
+    rate, beta_1, beta_2, epsilon = method.learning_rate, method.beta_1, method.beta_2, method.epsilon
+    kept = 1 - rate * method.weight_decay if isinstance(method, AdamW) else 1.0
     m = jax.tree.map(lambda s, d: beta_1 * s + (1 - beta_1) * d, memory[0], g)
     v = jax.tree.map(lambda s, d: beta_2 * s + (1 - beta_2) * d * d, memory[1], g)
     scale = (
@@ -93,6 +121,9 @@ def adam_step(parameters: Any, memory: Any, t: Any, g: Any, rate: float) -> Any:
         -1 / jnp.expm1(t * log(beta_2)),
     )  # 1 / (1 - βᵗ), exact for small t
     parameters = jax.tree.map(
-        lambda p, m, v: p - rate * (m * scale[0]) / (jnp.sqrt(v * scale[1]) + epsilon), parameters, m, v
+        lambda p, m, v: kept * p - rate * (m * scale[0]) / (jnp.sqrt(v * scale[1]) + epsilon),
+        parameters,
+        m,
+        v,
     )
     return parameters, [m, v], t

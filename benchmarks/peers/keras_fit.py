@@ -6,7 +6,8 @@ import os
 
 import numpy as np
 
-from benchmarks.works import ADAM, Problem
+from benchmarks.works import Problem
+from deltarule.core.optimizers import SGD, Adam, AdamW, RMSProp
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
@@ -45,7 +46,15 @@ ACTIVATIONS = {"identity": "linear"}
 
 
 def optimizer_of(problem: Problem) -> keras.optimizers.Optimizer:
-    """Return plain gradient descent or Adam."""
-    if problem.optimizer == "sgd":
-        return keras.optimizers.SGD(problem.learning_rate)
-    return keras.optimizers.Adam(problem.learning_rate, **ADAM)
+    """Return the same optimizer of Keras, whose RMSprop adds its ε inside the root."""
+    kinds = keras.optimizers
+    match problem.method:
+        case SGD(learning_rate=rate, momentum=momentum, nesterov=nesterov):
+            return kinds.SGD(rate, momentum, nesterov)
+        case RMSProp(learning_rate=rate, rho=rho, epsilon=epsilon):
+            return kinds.RMSprop(rate, rho, epsilon=epsilon**2)
+        case Adam(learning_rate=rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon):
+            return kinds.Adam(rate, beta_1, beta_2, epsilon)
+        case AdamW(learning_rate=rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, weight_decay=decay):
+            return kinds.AdamW(rate, decay, beta_1, beta_2, epsilon)
+    raise NotImplementedError("Keras has no such optimizer")

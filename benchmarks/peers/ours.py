@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import deltarule as dr
-from benchmarks.works import ADAM, SEED, Problem
+from benchmarks.works import SEED, Problem
 
 
 class Engine:
@@ -15,11 +15,11 @@ class Engine:
     dtype = "float32"
 
     def __init__(self, problem: Problem) -> None:
-        work, rate = problem.work, problem.learning_rate
+        work = problem.work
         self.work, (self.X, self.y) = work, problem.arrays
         self.net = dr.Network(work.widths, work.activations, bias=work.bias, dtype=self.dtype)
         self.net.weights = problem.weights
-        self.optimizer = dr.SGD(rate) if problem.optimizer == "sgd" else dr.Adam(rate, **ADAM)
+        self.optimizer = problem.method
 
     def train(self, epochs: int) -> None:
         history = self.net.train(

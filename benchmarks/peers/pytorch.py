@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from math import log
+from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.peers.common import fastest, interleaved
-from benchmarks.works import ADAM, Problem
+from benchmarks.works import Problem
+from deltarule.core.optimizers import SGD, AdamW, RMSProp
 
 ACTIVATIONS = {
     "sigmoid": torch.sigmoid,
@@ -45,12 +47,7 @@ class Eager:
     def use(self, setting: tuple[int, bool]) -> None:
         threads, fused = setting
         torch.set_num_threads(threads)
-        parameters, rate = [*self.W, *self.b], self.problem.learning_rate
-        if self.problem.optimizer == "sgd":
-            self.optimizer = torch.optim.SGD(parameters, rate, fused=fused)
-        else:
-            betas = ADAM["beta_1"], ADAM["beta_2"]
-            self.optimizer = torch.optim.Adam(parameters, rate, betas, ADAM["epsilon"], fused=fused)
+        self.optimizer = optimizer_of(self.problem.method, [*self.W, *self.b], fused)
 
     def tune(self) -> str:
         threads, fused = fastest(product(THREADS, (False, True)), self.use, self.train)
@@ -100,11 +97,7 @@ class Compiled(Eager):
     ) -> None:
         X, y = self.take(rows)
         dW, db = torch.func.grad(lambda both: loss_of(self.activations, *both, X, y))((W, b))
-        if self.problem.optimizer == "sgd":
-            for parameter, gradient in zip([*W, *b], [*dW, *db], strict=True):
-                parameter.sub_(self.problem.learning_rate * gradient)
-        else:
-            adam_step([*W, *b], [*dW, *db], memory, t, self.problem.learning_rate)
+        update(self.problem.method, [*W, *b], [*dW, *db], memory, t)
 
 
 def loss_of(
@@ -116,19 +109,51 @@ def loss_of(
     return torch.nn.functional.mse_loss(a, y)
 
 
-def adam_step(
+def optimizer_of(method: Any, parameters: list[torch.Tensor], fused: bool) -> torch.optim.Optimizer:
+    """Return the same optimizer of torch.optim; RMSprop has no fused form, but one over lists of tensors."""
+    rate = method.learning_rate
+    if isinstance(method, SGD):
+        settings = {"momentum": method.momentum, "nesterov": method.nesterov}
+        return torch.optim.SGD(parameters, rate, **settings, fused=fused)
+    if isinstance(method, RMSProp):
+        return torch.optim.RMSprop(parameters, rate, method.rho, method.epsilon, foreach=fused)
+    betas = method.beta_1, method.beta_2
+    if isinstance(method, AdamW):
+        return torch.optim.AdamW(parameters, rate, betas, method.epsilon, method.weight_decay, fused=fused)
+    return torch.optim.Adam(parameters, rate, betas, method.epsilon, fused=fused)
+
+
+def update(
+    method: Any,
     parameters: list[torch.Tensor],
     gradients: list[torch.Tensor],
     memory: list[torch.Tensor],
     t: torch.Tensor,
-    rate: float,
 ) -> None:
-    """Change parameters, m, v and t as a step of Adam does."""
-    beta_1, beta_2, epsilon = ADAM["beta_1"], ADAM["beta_2"], ADAM["epsilon"]
+    """Change parameters, their memory and t as a step of the optimizer does."""
+    n, rate = len(parameters), method.learning_rate
     t.add_(1)
+    for p, g, m, v in zip(parameters, gradients, memory[:n], memory[n:], strict=True):
+        if isinstance(method, SGD) and not method.momentum:
+            p.sub_(rate * g)
+        elif isinstance(method, SGD):
+            v.mul_(method.momentum).sub_(rate * g)
+            p.add_(method.momentum * v - rate * g if method.nesterov else v)
+        elif isinstance(method, RMSProp):
+            v.mul_(method.rho).add_((1 - method.rho) * g * g)
+            p.sub_(rate * g / (torch.sqrt(v) + method.epsilon))
+        else:
+            adam_step(method, p, g, m, v, t)
+
+
+def adam_step(
+    method: Any, p: torch.Tensor, g: torch.Tensor, m: torch.Tensor, v: torch.Tensor, t: torch.Tensor
+) -> None:
+    """Change a parameter, m and v as Adam and AdamW do."""
+    rate, beta_1, beta_2 = method.learning_rate, method.beta_1, method.beta_2
     m_scale, v_scale = (-1 / torch.expm1(t * log(beta)) for beta in (beta_1, beta_2))  # 1 / (1 - βᵗ)
-    n = len(parameters)
-    for parameter, g, m, v in zip(parameters, gradients, memory[:n], memory[n:], strict=True):
-        m.mul_(beta_1).add_((1 - beta_1) * g)
-        v.mul_(beta_2).add_((1 - beta_2) * g * g)
-        parameter.sub_(rate * (m * m_scale) / (torch.sqrt(v * v_scale) + epsilon))
+    m.mul_(beta_1).add_((1 - beta_1) * g)
+    v.mul_(beta_2).add_((1 - beta_2) * g * g)
+    if isinstance(method, AdamW):
+        p.mul_(1 - rate * method.weight_decay)
+    p.sub_(rate * (m * m_scale) / (torch.sqrt(v * v_scale) + method.epsilon))

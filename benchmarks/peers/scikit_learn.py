@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 
 from benchmarks.peers.common import interleaved
-from benchmarks.works import ADAM, Problem
+from benchmarks.works import Problem
+from deltarule.core.optimizers import SGD, Adam
 
 ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic", "identity": "identity"}
 
@@ -25,22 +27,17 @@ class Regressor:
         if work.activations[-1] != "identity" or not work.bias:
             raise NotImplementedError("MLPRegressor has no such output activation")
         self.X, self.y = problem.rearranged
-        half = 2.0 / work.widths[-1] if problem.optimizer == "sgd" else 1.0
         self.model = MLPRegressor(
             hidden_layer_sizes=work.widths[1:-1],
             activation=ACTIVATIONS[work.hidden],
-            solver=problem.optimizer,
-            learning_rate_init=half * problem.learning_rate,
             batch_size=work.batch_size or work.rows,
             alpha=0.0,
-            momentum=0.0,
-            nesterovs_momentum=False,
             shuffle=False,
             tol=0.0,
             n_iter_no_change=10**9,
             warm_start=True,
             max_iter=1,
-            **ADAM,
+            **solver(problem),
         )
         self.y = self.y.ravel() if work.widths[-1] == 1 else self.y
         self.start(problem)
@@ -62,3 +59,16 @@ class Regressor:
 
     def parameters(self) -> list[np.ndarray]:
         return interleaved(self.model.coefs_, self.model.intercepts_)
+
+
+def solver(problem: Problem) -> dict[str, Any]:
+    """Return the arguments of MLPRegressor that say how steps are taken."""
+    match problem.method:
+        case SGD(learning_rate=rate, momentum=momentum, nesterov=nesterov):
+            half = 2.0 / problem.work.widths[-1]
+            settings = {"momentum": momentum, "nesterovs_momentum": nesterov}
+            return {"solver": "sgd", "learning_rate_init": half * rate, **settings}
+        case Adam(learning_rate=rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon):
+            settings = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+            return {"solver": "adam", "learning_rate_init": rate, **settings}
+    raise NotImplementedError("MLPRegressor has no such optimizer")

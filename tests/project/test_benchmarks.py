@@ -19,7 +19,7 @@ from benchmarks.busy import Competitors, busy
 from benchmarks.peers import PEERS, REFERENCE, Peer
 from benchmarks.startup import growth_mb, seconds_to_first_epoch
 from benchmarks.worker import Worker, WorkerError
-from benchmarks.works import Problem, Work
+from benchmarks.works import OPTIMIZERS, Problem, Work
 from tests.project.support import run
 
 SMALL = Work("small", (3, 4, 1), "tanh", "identity", 50, 8)  # the last step of an epoch has 2 rows
@@ -62,14 +62,14 @@ def test_command_measures_and_fills_a_page(tmp_path: Path) -> None:
     assert text.endswith("Between.\n<!-- benchmark: busy -->\nold\n<!-- end of benchmark -->\nAfter.\n")
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov", "adam"])
 @pytest.mark.parametrize("batch_size", [8, None])
 def test_scikit_learn_trains_the_same_first_epoch(optimizer: str, batch_size: int | None) -> None:
     trains_the_same("scikit-learn", replace(SMALL, batch_size=batch_size), optimizer)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("bias", [True, False])
 def test_pytorch_trains_the_same_first_epoch(optimizer: str, bias: bool) -> None:
     trains_the_same("PyTorch", replace(SMALL, bias=bias), optimizer)
