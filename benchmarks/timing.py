@@ -11,13 +11,13 @@ import numpy as np
 
 from benchmarks.peers import TRUTH, Peer
 from benchmarks.worker import Worker, WorkerError
-from benchmarks.works import OPTIMIZERS, Problem, Work
-from deltarule.core.optimizers import SGD
+from benchmarks.works import Problem, Work
 
-TOLERANCE = {name: 1e-3 if isinstance(method, SGD) else 0.1 for name, method in OPTIMIZERS.items()}
+TOLERANCE = {"sgd": 1e-3, "momentum": 1e-2, "nesterov": 1e-2, "rmsprop": 0.2, "adam": 0.1, "adamw": 0.1}
 """How far a peer's first epoch may be from that of the reference engine in float64 (see ``deviation``).
 
-The others divide by √v, so that small differences grow: Keras and scikit-learn add ε elsewhere.
+Momentum adds up rounding errors. The last three divide by √v, so that small differences grow: Keras and
+scikit-learn add ε elsewhere, which alone makes 0.118 for RMSProp on ``table``.
 """
 
 Record = dict[str, Any]
