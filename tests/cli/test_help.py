@@ -28,7 +28,7 @@ def test_train_help_fits_on_one_screen(run: Run) -> None:
     assert len(text.splitlines()) <= 53
     for panel in ("Table", "Network", "Training", "Options"):
         assert f"─ {panel} ─" in text
-    for default in ("adam", "tanh", "16", "200", "20", "0.2", "model.safetensors"):
+    for default in ("adam", "tanh", "64,64", "64", "200", "20", "0.2", "model.safetensors"):
         assert f"[default: {default}]" in text
 
 

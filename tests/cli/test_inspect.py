@@ -38,7 +38,7 @@ def test_a_model_of_a_table(run: Run, prices: Path) -> None:
 
 
 def test_json_is_one_object_with_everything(run: Run, passes: Path) -> None:
-    dr.TableModel.train(passes, target="passed", epochs=2).save("model")
+    dr.TableModel.train(passes, target="passed", hidden=(16,), epochs=2).save("model")
     model = dr.TableModel.load("model")
     answer = run("inspect", "model", "--json")
     assert (answer.code, answer.err) == (0, "")

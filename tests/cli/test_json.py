@@ -36,7 +36,7 @@ def test_one_object_per_epoch_and_one_at_the_end(launch: Run, passes: Path) -> N
         "restored_epoch": model.history.restored_epoch,
         "scores": model.scores.to_dict(),
     }
-    assert "Network: 1-16-1" in answer.err
+    assert "Network: 1-64-64-1" in answer.err
     assert "Model: model.safetensors" in answer.err
 
 

@@ -17,7 +17,7 @@ from tests.cli.conftest import Run
 
 
 def test_it_says_what_it_understood_and_where_the_model_is(run: Run, prices: Path) -> None:
-    answer = run("train", prices, "--target", "price", "--epochs", 3)
+    answer = run("train", prices, "--target", "price", "--hidden", 16, "--epochs", 3)
     assert (answer.code, answer.err) == (0, "")
     for words in (
         "prices.csv: 200 rows. A regression: 'price' holds numbers with decimals.",
@@ -27,7 +27,7 @@ def test_it_says_what_it_understood_and_where_the_model_is(run: Run, prices: Pat
         "Rows: 128 to learn from, 32 to watch for early stopping, 40 held out",
         "Means, medians and missing values are those of the 128 rows to learn from.",
         "Network: 4-16-1 (tanh, identity), 97 parameters",
-        "Loss: mean_squared_error. Optimizer: adam, learning rate 0.003, 32 rows per step.",
+        "Loss: mean_squared_error. Optimizer: adam, learning rate 0.003, 64 rows per step.",
         "Trained all 3 epochs; the network has the parameters it had after epoch 3, the best known. ",
         "Its validation loss is ",
         "It was still improving: more --epochs may help.",
@@ -244,7 +244,7 @@ def test_poisson_counts(run: Run, folder: Path) -> None:
     x = rng.uniform(0, 2, 300)
     pl.DataFrame({"x": x, "count": rng.poisson(np.exp(x)) * 3}).write_csv("t.csv")
     answer = run("train", "t.csv", "-t", "count", "--loss", "poisson", "--epochs", 60)
-    assert "(tanh, exponential)" in answer.out
+    assert "(tanh, tanh, exponential)" in answer.out
     model = dr.TableModel.load("model.safetensors")
     assert (model.predict("t.csv") > 0).all()
     assert model.scores is not None

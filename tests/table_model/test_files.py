@@ -53,7 +53,7 @@ def test_the_metadata_says_all_that_was_done(tmp_path: Path) -> None:
     metadata: Any = model_file.read(tmp_path / "m").metadata
     assert metadata["format_version"] == 1
     assert metadata["library_version"] == dr.__version__
-    assert metadata["network"]["widths"] == [6, 16, 1]
+    assert metadata["network"]["widths"] == [6, 64, 64, 1]
     assert metadata["training"]["loss"] == "mean_squared_error"
     assert metadata["training"]["optimizer"]["name"] == "adam"
     assert metadata["table_model"]["target"]["name"] == "rent"

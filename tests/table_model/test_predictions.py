@@ -137,5 +137,5 @@ def test_pandas_and_polars_agree(rent: TableModel) -> None:
 
 
 def test_it_introduces_itself(grades: TableModel, rent: TableModel) -> None:
-    assert repr(grades).startswith("<TableModel of 'grade' (2 classes) with <Network 1-16-1")
+    assert repr(grades).startswith("<TableModel of 'grade' (2 classes) with <Network 1-64-64-1")
     assert "regression" in repr(rent)

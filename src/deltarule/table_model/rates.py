@@ -15,7 +15,7 @@ from deltarule.errors import InputError, did_you_mean, message
 from deltarule.table_model.row_columns import Auto
 
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.003, "adamw": 0.003}
-"""For standardized inputs and batches of 32; other optimizers keep the rate of their own."""
+"""For standardized inputs and batches of 64; other optimizers keep the rate of their own."""
 
 NamedSchedule = str | Mapping[str, Any]
 """The name of a schedule, or its ``name`` with its parameters."""
