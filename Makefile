@@ -12,7 +12,7 @@ CPP := $(filter %pp,$(NATIVE)) $(wildcard tests/engines/*.cpp)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow sanitize lint format docs benchmark picture clean
+.PHONY: help demo test test-slow sanitize lint format docs benchmark tables picture clean
 .DELETE_ON_ERROR:
 
 help: ## List these commands
@@ -78,6 +78,9 @@ docs: $(VENV)/.has-docs ## Build the documentation into site/ (strict)
 benchmark: $(VENV)/.has-peers ## Training speed beside PyTorch, JAX, Keras, scikit-learn (takes most of an hour)
 	$(BIN)/python -m benchmarks.training --all $(BENCHMARK) --json benchmarks/results.json \
 		--markdown README.md docs/benchmarks.md
+
+tables: $(VENV)/.has-tools ## The scores on real tables beside scikit-learn's (needs DELTARULE_DATA)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.tables --markdown docs/real_tables.md
 
 picture: demo ## Make the pictures of the README and of the gallery again
 	cp demo/demo.png docs/images/demo.png
