@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from deltarule.data import dialect
 from deltarule.data.tables import as_table, read_table, to_bytes, write_table
 from deltarule.data.treatments import DroppedColumn, NumericColumn
 from deltarule.data.understanding import understand
@@ -170,6 +171,15 @@ def test_parquet_that_cannot_be_used(tmp_path: Path) -> None:
         read_table(put(tmp_path, to_bytes(pl.DataFrame({"v": [1]}).clear(), "x.parquet")))
     with pytest.raises(TableError, match="cannot be written as Parquet"):
         to_bytes({"v": [object()]}, "x.parquet")
+
+
+def test_gzip_that_would_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialect, "UNPACKED_ANYWAY", 10_000)
+    bomb = gzip.compress(b"a,b\n" + b"1,2\n" * 1_000_000)
+    assert len(bomb) * dialect.MOST_TIMES < 4_000_000
+    with pytest.raises(TableError, match=r"may hold up to .* bytes.*; got more.*unpack it by hand"):
+        read_table(put(tmp_path, bomb))
+    assert read_table(put(tmp_path, gzip.compress(b"a,b\n" + b"1,2\n" * 1_000))).height == 1_000
 
 
 def test_gzip_that_is_damaged(tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ from deltarule.storage.recognize import GZIP, known_kind
 LONGEST_LINE = 2**24
 """Bytes that the first line of a table may have."""
 
+UNPACKED_ANYWAY = 2**28
+MOST_TIMES = 100
+"""A file packed by gzip may hold so many bytes, or so many times its own size; tables shrink to a fifth."""
+
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
 _GUESSED = ("\t", ";", "|", ",")
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
@@ -121,11 +125,16 @@ def _widths(sample: str, between: str, whole: bool) -> list[int]:
 def _unpacked(data: bytes, source: str) -> bytes:
     if not data.startswith(GZIP):
         return data
+    most = max(UNPACKED_ANYWAY, MOST_TIMES * len(data))
     try:
-        return gzip.decompress(data)
+        unpacked = gzip.GzipFile(fileobj=io.BytesIO(data)).read(most + 1)
     except (OSError, EOFError, zlib.error):
         hint = "Unpack it by hand, or fetch it again."
         raise TableError(message(f"{source} is a damaged gzip file", hint=hint)) from None
+    if len(unpacked) > most:
+        asked = f"{source} may hold up to {most:,} bytes, {MOST_TIMES} times its size or {UNPACKED_ANYWAY:,}"
+        raise TableError(message(asked, found="more", hint="If it is to be trusted, unpack it by hand."))
+    return unpacked
 
 
 def _utf_8(data: bytes, source: str) -> bytes:
