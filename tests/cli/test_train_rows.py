@@ -36,7 +36,7 @@ def test_weights_and_exposure_from_train_to_predict(run: Run, claims: Path) -> N
         "A regression: the loss is one of counts.",
         "w sample weights",
         "years exposure: predictions are proportional to it",
-        "Network: 1-16-1 (tanh, exponential)",
+        "Network: 1-64-64-1 (tanh, tanh, exponential)",
         "Scores on the rows held out (60), weighted by 'w':",
         "times the exposure 'years', which is right for the training rows as a whole.",
     ):

@@ -52,6 +52,7 @@ from deltarule.data.dialect import Dialect
 from deltarule.errors import ModelFileError, message
 from deltarule.storage.atomic import in_words, quoted, require_writable
 from deltarule.table_model import TableModel, TableTraining
+from deltarule.table_model.rates import BATCH_SIZE
 from deltarule.training.reports import EpochReport, StopKind
 from deltarule.training.stopping import plural
 
@@ -127,7 +128,7 @@ def train(
     optimizer: OptimizerName = "adam",
     learning_rate: LearningRate = None,
     schedule: ScheduleName = None,
-    batch_size: BatchSize = 64,
+    batch_size: BatchSize = BATCH_SIZE,
     epochs: Epochs = 200,
     patience: Patience = 20,
     l1: L1 = 0,

@@ -18,7 +18,7 @@ from deltarule.core.learning_rates import LearningRates
 from deltarule.core.losses import Loss
 from deltarule.core.metrics import Metric
 from deltarule.core.objective import Reduction, Rows
-from deltarule.core.optimizers import AnyOptimizer
+from deltarule.core.optimizers import LBFGS, AnyOptimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.batches import MAX_SEED, Remainder
 from deltarule.data.columns import Label, Table
@@ -33,7 +33,7 @@ from deltarule.storage.network_parts import read_file
 from deltarule.table_model.baseline import constant_outputs
 from deltarule.table_model.fitted import KEY, Fitted, RowCounts, read
 from deltarule.table_model.preparation import hidden_widths, prepare
-from deltarule.table_model.rates import NamedSchedule, optimizer_of
+from deltarule.table_model.rates import BATCH_SIZE, NamedSchedule, optimizer_of
 from deltarule.table_model.reading import TableLike, share_or_table, table_of
 from deltarule.table_model.row_columns import Auto, RowColumns, require_some_weight
 from deltarule.table_model.running import TableTraining
@@ -110,7 +110,7 @@ class TableModel:
         optimizer: str | AnyOptimizer = "adam",
         learning_rate: LearningRates | Auto = "auto",
         schedule: NamedSchedule | None = None,
-        batch_size: int | None = 64,
+        batch_size: int | None = BATCH_SIZE,
         epochs: int = 200,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
         clip_norm: float | None = None,
@@ -155,7 +155,7 @@ class TableModel:
             learning_rate: "auto" is that of the optimizer record, or for a name one that suits tables; else
                 a number or a schedule, or one per layer.
             schedule: a name such as "cosine", or ``{"name": "cosine", "warmup": 5}``; its rate is the above.
-            batch_size: rows per step; None is the full batch.
+            batch_size: rows per step; None is the full batch, and L-BFGS takes all.
             epochs: passes over the training rows, at most.
             penalty: one or several, such as ``dr.L2(1e-4)``.
             clip_norm: the longest gradient that the optimizer sees.
@@ -206,7 +206,7 @@ class TableModel:
         optimizer: str | AnyOptimizer = "adam",
         learning_rate: LearningRates | Auto = "auto",
         schedule: NamedSchedule | None = None,
-        batch_size: int | None = 64,
+        batch_size: int | None = BATCH_SIZE,
         epochs: int = 200,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
         clip_norm: float | None = None,
@@ -254,7 +254,7 @@ class TableModel:
         run = ready.start(
             network,
             optimizer=optimizer_,
-            batch_size=batch_size,
+            batch_size=None if isinstance(optimizer_, LBFGS) and batch_size == BATCH_SIZE else batch_size,
             epochs=epochs,
             penalty=penalty,
             clip_norm=clip_norm,

@@ -14,8 +14,9 @@ from deltarule.core.schedules import SCHEDULES
 from deltarule.errors import InputError, did_you_mean, message
 from deltarule.table_model.row_columns import Auto
 
+BATCH_SIZE = 64
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.003, "adamw": 0.003}
-"""For standardized inputs and batches of 64; other optimizers keep the rate of their own."""
+"""For standardized inputs and batches of that size; other optimizers keep the rate of their own."""
 
 NamedSchedule = str | Mapping[str, Any]
 """The name of a schedule, or its ``name`` with its parameters."""
