@@ -14,7 +14,7 @@ SAVE_A_MODEL = """
 import deltarule as dr
 dr.Network([2, 1], activations=["identity"]).save("model.safetensors")
 """
-FAST_PAGES = ["quick_start.md", "model_file.md", "show_the_working.md", "data_sets.md"]
+FAST_PAGES = ["quick_start.md", "model_file.md", "show_the_working.md", "data_sets.md", "scikit_learn.md"]
 NO_WINDOWS = "import matplotlib; matplotlib.use('agg')\n"
 BEFORE = {
     "model_file.md": SAVE_A_MODEL,

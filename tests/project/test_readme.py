@@ -43,12 +43,13 @@ def test_demo_leaves_model_and_picture(folder: Path) -> None:
     assert {"model.safetensors", "demo.png", "predictions.csv"} <= made
 
 
-def test_python_example(tmp_path: Path) -> None:
-    (example,) = blocks("python")
-    assert sum(bool(line) for line in example.splitlines()) == 10
-    printed = python(example, cwd=tmp_path)
-    for shown in re.findall(r"# prints (.*)", example):
+def test_python_examples(tmp_path: Path) -> None:
+    examples = blocks("python")
+    assert [sum(bool(line) for line in example.splitlines()) for example in examples] == [10, 4]
+    printed = python("".join(examples), cwd=tmp_path)
+    for shown in re.findall(r"# prints (.*)", "".join(examples)):
         assert shown in printed
+    assert "<Network 30-16-1 (relu, sigmoid), 513 parameters, float64>" in printed
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the example is written for a POSIX shell")
