@@ -286,3 +286,12 @@ def test_verbose_prints_each_iteration(capsys: pytest.CaptureFixture[str]) -> No
         lines[-1]
         == "Training loss did not improve more than tol=0.500000 for 10 consecutive epochs. Stopping."
     )
+
+
+@pytest.mark.parametrize(("early_stopping", "what"), [(False, "training loss"), (True, "validation score")])
+def test_the_history_says_why_it_stopped(early_stopping: bool, what: str) -> None:
+    model = dr.MLPRegressor(tol=1.0, n_iter_no_change=2, early_stopping=early_stopping, random_state=0).fit(
+        X, Y
+    )
+    said = f"{what} did not improve more than tol=1.000000 for 2 consecutive epochs"
+    assert model.history_.stop.message == f"stopped after epoch {model.n_iter_}: {said}"

@@ -216,6 +216,8 @@ class BasePerceptron(BaseEstimator, ABC):
         if isinstance(watch, Follow):
             watch.conclude(training, stop)
             return
+        if stop == "callback":
+            self.history_.stop = watch.stop
         if stop == "epochs" and not incremental:
             warnings.warn(NOT_CONVERGED.format(self.max_iter), ConvergenceWarning, stacklevel=2)
         if self.early_stopping:

@@ -13,7 +13,7 @@ from deltarule.core.arrays import Array
 from deltarule.core.objective import Objective
 from deltarule.engines.base import Job
 from deltarule.training.loop import Training
-from deltarule.training.reports import EpochReport
+from deltarule.training.reports import EpochReport, Stop, StopKind
 
 LIMITS = {
     "epochs": "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT",
@@ -34,6 +34,7 @@ class Watch:
 
     def __init__(self, estimator: Any, job: Job, rate: Any, score: Score | None) -> None:
         self.estimator, self.job, self.rate, self.score = estimator, job, rate, score
+        self.stop: Stop | None = None  # why it ended the run, if it did
 
     def __call__(self, report: EpochReport) -> bool:
         est = self.estimator
@@ -98,9 +99,14 @@ class Watch:
 
     def _stop(self, then: str) -> bool:
         est = self.estimator
-        what = "Training loss did not improve" if self.score is None else "Validation score did not improve"
+        what = "Training loss" if self.score is None else "Validation score"
+        said = (
+            f"{what} did not improve more than tol={est.tol:f} for {est.n_iter_no_change} consecutive epochs"
+        )
         if est.verbose:
-            print(f"{what} more than tol={est.tol:f} for {est.n_iter_no_change} consecutive epochs. {then}")
+            print(f"{said}. {then}")
+        kind: StopKind = "tolerance" if self.score is None else "early_stopping"
+        self.stop = Stop(kind, f"stopped after epoch {est.n_iter_}: {said[0].lower()}{said[1:]}")
         return True
 
 
