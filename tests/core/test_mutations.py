@@ -131,7 +131,9 @@ def test_a_wrong_output_delta_is_detected(
     assert gradient_error(case) > DETECTED
 
 
-def backward_without_slope(steps: list, W: list, activations: tuple, delta: Array) -> list[Array]:
+def backward_without_slope(
+    steps: list, W: list, activations: tuple, delta: Array, dropout: list
+) -> list[Array]:
     deltas = [delta]
     for layer in range(len(W) - 1, 0, -1):
         deltas.insert(0, deltas[0] @ W[layer].T)
@@ -139,7 +141,7 @@ def backward_without_slope(steps: list, W: list, activations: tuple, delta: Arra
 
 
 def backward_with_the_next_layers_slope(
-    steps: list, W: list, activations: tuple, delta: Array
+    steps: list, W: list, activations: tuple, delta: Array, dropout: list
 ) -> list[Array]:
     deltas = [delta]
     for layer in range(len(W) - 1, 0, -1):

@@ -37,7 +37,7 @@ def test_a_weight_of_two_is_the_row_twice_and_of_zero_none() -> None:
     table = rents(60)
     counts = np.arange(60) % 3
     settings: Any = {"target": "rent", "batch_size": None, "epochs": 3, "held_out": 0, "validation": 0}
-    settings |= {"optimizer": "sgd", "learning_rate": 0.1}
+    settings |= {"optimizer": "sgd", "learning_rate": 0.1, "hidden": (5,)}
     weighted = TableModel.training(table.with_columns(w=pl.Series(counts)), weights="w", **settings)
     rows = weighted.job.rows
     assert rows.w is not None
@@ -130,7 +130,7 @@ def test_an_offset_of_a_regression_is_in_its_unit() -> None:
     """The network learns the difference: with the target itself as offset there is nothing left."""
     table = rents(200).drop_nulls().with_columns(guess=pl.col("rent") - 7.0)
     settings: Any = {"target": "rent", "hidden": (), "learning_rate": 0.05, "exclude": ["rooms", "district"]}
-    model = TableModel.train(table, offset="guess", epochs=400, **settings)
+    model = TableModel.train(table, offset="guess", epochs=400, batch_size=16, **settings)
     assert model.scores is not None
     assert model.scores.network["rmse"] == pytest.approx(0.0, abs=0.5)
     assert model.scores.baseline["rmse"] == pytest.approx(0.0, abs=1e-9)

@@ -72,8 +72,8 @@ def test_a_schedule_is_a_learning_rate() -> None:
     models = [TableModel.train(exams(), target="grade", epochs=6, **each) for each in (named, record)]
     assert models[0].history.learning_rate == models[1].history.learning_rate
     assert np.array_equal(models[0].network.theta, models[1].network.theta)
-    layers = TableModel.train(exams(), target="grade", epochs=1, learning_rate=[dr.StepDecay(0.1), 0.2])
-    assert layers.history.learning_rate == [(0.1, 0.2)]
+    layers = TableModel.train(exams(), target="grade", epochs=1, learning_rate=[dr.StepDecay(0.1), 0.2, 0.3])
+    assert layers.history.learning_rate == [(0.1, 0.2, 0.3)]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_schedule_is_a_learning_rate() -> None:
         ({"schedule": "step", "learning_rate": dr.StepDecay()}, "`learning_rate` must be a finite number"),
         ({"schedule": "step", "learning_rate": -1}, "`learning_rate` must lie in"),
         ({"learning_rate": "fast"}, "`learning_rate` must be a finite number; got 'fast'"),
-        ({"learning_rate": [0.1, 0.1, 0.1]}, "or one per layer, 2"),
+        ({"learning_rate": [0.1, 0.1]}, "or one per layer, 3"),
     ],
 )
 def test_rates_that_cannot_be_used(wishes: dict[str, Any], sentence: str) -> None:

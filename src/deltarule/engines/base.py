@@ -54,7 +54,8 @@ class Job:
         """
         if self._has_own_schedule:
             for epoch in {0, max(0, self.epochs - 1)}:
-                self.rates(epoch, 1)
+                own = self.plan.own is not None  # then nobody is asked for batches before they are due
+                self.rates(epoch, 1 if own else self.plan.steps(epoch))
 
     @cached_property
     def learning_rates(self) -> tuple[float | Schedule, ...]:
