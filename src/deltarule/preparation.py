@@ -131,18 +131,18 @@ def job_of(
         raise InputError(message(asked, found=repr(clip_norm), hint="Its line search shortens steps."))
     if dropout is not None:
         asked = "`dropout` must be left out with L-BFGS, which needs the same objective all the time"
-        raise InputError(message(asked, found=str(list(dropout.fractions)), hint='Try optimizer="adam".'))
+        raise InputError(message(asked, found=str(list(dropout.fractions)), hint="Try adam."))
     whole = replace(plan, batch_size=None)
     return Job(objective, KeepGradient(), rows, whole, record_steps, epochs, minimizer=optimizer)
 
 
 def _require_full_batch(plan: BatchPlan) -> None:
     """Refuse what was asked for in vain; the default size of batches means nothing."""
-    asked = "L-BFGS uses all rows in every step"
+    why = "must be left out with L-BFGS, which uses all rows in every step"
     if plan.own is not None:
-        raise InputError(message(asked, found="`batches`", hint="Leave them out."))
+        raise InputError(message(f"`batches` {why}", found="some"))
     if plan.batch_size not in (None, BATCH_SIZE) and plan.batch_size < plan.n:
-        raise InputError(message(asked, found=f"batch_size={plan.batch_size}", hint="Try batch_size=None."))
+        raise InputError(message(f"`batch_size` {why}", found=str(plan.batch_size)))
 
 
 def dropout_of(dropout: float | Sequence[float], architecture: Architecture, seed: int) -> Dropout | None:
@@ -155,7 +155,7 @@ def dropout_of(dropout: float | Sequence[float], architecture: Architecture, see
     given = cast(Sequence[float], dropout) if several else [cast(float, dropout)] * max(1, hidden)
     fractions = tuple(require_number("dropout", fraction, DECAY) for fraction in given)
     if several and len(fractions) != hidden:
-        asked = f"`dropout` must be one number, or one for each of the {hidden} hidden layers"
+        asked = f"`dropout` must be one number, or one per hidden layer, {hidden}"
         raise InputError(message(asked, found=repr(list(given))))
     if not any(fractions):
         return None

@@ -48,10 +48,8 @@ def test_one_table_with_the_best_first(run: Run, prices: Path) -> None:
     assert "prices.csv: 200 rows. A regression: " in answer.out
     assert "Rows: 128 to learn from, 32 to watch for early stopping, 40 held out" in answer.out
     assert "Runs: 4 to do, " in answer.out
-    assert (
-        "The same in all: optimizer adam, learning rate auto, batch size 32, epochs 4, patience 20."
-        in answer.out
-    )
+    same = "optimizer adam, learning rate auto, schedule constant, batch size 64, epochs 4, patience 20"
+    assert f"The same in all: {same}." in answer.out
     lines = lines_of(answer.out)
     assert {(hidden, activation) for hidden, activation, *_ in lines} == {
         (hidden, activation) for hidden in ("4", "3,2") for activation in ("relu", "tanh")
@@ -62,7 +60,14 @@ def test_one_table_with_the_best_first(run: Run, prices: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [(), ("--seed", 4, "--seeds", 2), ("--hidden", "none", "--optimizer", "sgd,adam")]
+    "more",
+    [
+        (),
+        ("--seed", 4, "--seeds", 2),
+        ("--hidden", "none", "--optimizer", "sgd,adam"),
+        ("--l2", "0,1e-3", "--clip-norm", "none,1.5", "--schedule", "constant,cosine"),
+        ("--hidden", "5,4", "--dropout", "0", "--dropout", "0.25", "--dropout", "0.25,0.5"),
+    ],
 )
 def test_the_command_at_the_end_trains_the_best_network(
     run: Run, prices: Path, more: tuple[object, ...]
@@ -78,6 +83,22 @@ def test_the_command_at_the_end_trains_the_best_network(
     assert epochs[end["restored_epoch"] - 1]["validation_loss"] == best.validation_loss
     assert end["scores"] == best.scores
     assert end["epochs_trained"] == best.epochs
+
+
+def test_what_is_off_by_default_can_be_compared_with_what_is_on(run: Run, prices: Path) -> None:
+    words = ("--learning-rate", "auto,0.1", "--schedule", "constant,cosine", "--clip-norm", "none,1")
+    answer = run("compare", prices, "-t", "price", "--hidden", 2, "--epochs", 2, *words)
+    assert (answer.code, answer.err) == (0, "")
+    assert {tuple(line[:3]) for line in lines_of(answer.out)} == {
+        (rate, schedule, norm)
+        for rate in ("auto", "0.1")
+        for schedule in ("constant", "cosine")
+        for norm in ("none", "1")
+    }
+    (again,) = re.findall(r"^Next:  (.*)$", answer.out, flags=re.MULTILINE)
+    assert not {"--l1", "--l2", "--dropout", "--label-smoothing", "auto", "constant", "none"} & {
+        *again.split()
+    }
 
 
 def test_json_is_one_object_per_run(launch: Run, passes: Path) -> None:
@@ -197,9 +218,15 @@ def test_all_options_of_train_are_there() -> None:
         "activation",
         "optimizer",
         "learning_rate",
+        "schedule",
         "batch_size",
         "epochs",
         "patience",
+        "l1",
+        "l2",
+        "clip_norm",
+        "dropout",
+        "label_smoothing",
     ]
 
 

@@ -61,7 +61,7 @@ def test_no_hidden_layer_automatic_rate_and_flags(run: Run, prices: Path) -> Non
     assert dr.load("model.safetensors").architecture.n_layers == 1
 
 
-def test_weights_a_schedule_and_a_table_to_watch(run: Run, prices: Path) -> None:
+def test_weights_a_schedule_dropout_and_a_table_to_watch(run: Run, prices: Path) -> None:
     Path("run.toml").write_text(
         """
         validation = "prices.csv"
@@ -69,7 +69,9 @@ def test_weights_a_schedule_and_a_table_to_watch(run: Run, prices: Path) -> None
         offset = ["number"]
         l2 = 0.01
         clip_norm = 1.5
+        dropout = [0.1, 0.2]
         learning_rate = 0.01
+        batch_size = 16
         epochs = 3
         [schedule]
         name = "cosine"
@@ -89,7 +91,9 @@ def test_weights_a_schedule_and_a_table_to_watch(run: Run, prices: Path) -> None
         offset=["number"],
         penalty=dr.L2(0.01),
         clip_norm=1.5,
+        dropout=[0.1, 0.2],
         learning_rate=dr.CosineDecay(0.01, warmup=2),
+        batch_size=16,
         epochs=3,
     )
     model.save("python")
@@ -112,6 +116,7 @@ def test_weights_a_schedule_and_a_table_to_watch(run: Run, prices: Path) -> None
         ("schedule = ['step']", 1, "'schedule' in 'run.toml' must be a name, or a table of a name and"),
         ("schedule = 'stop'", 2, "there is no schedule 'stop'. Did you mean 'step'?"),
         ("weight = 'w'", 1, "Did you mean 'weights'?"),
+        ("dropout = [0.1, 1]", 2, "Invalid value for '--dropout': it must be a number from 0 up to"),
         ("offset = 3", 1, "'offset' in 'run.toml' must be a list of names; got 3."),
         ("hidde = [3]", 1, "There is no option 'hidde', as 'run.toml' has it. Allowed: table, target, weig"),
         ("hidde = [3]", 1, "Did you mean 'hidden'?"),

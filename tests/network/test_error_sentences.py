@@ -48,11 +48,11 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
     # L-BFGS
     (
         lambda: train(optimizer="lbfgs", batch_size=4),
-        "L-BFGS uses all rows in every step; got batch_size=4. Try batch_size=None.",
+        "`batch_size` must be left out with L-BFGS, which uses all rows in every step; got 4.",
     ),
     (
         lambda: train(optimizer="lbfgs", batches=[[0, 1], [2]]),
-        "L-BFGS uses all rows in every step; got `batches`. Leave them out.",
+        "`batches` must be left out with L-BFGS, which uses all rows in every step; got some.",
     ),
     (
         lambda: train(optimizer="lbfgs", clip_norm=1.0),

@@ -66,6 +66,17 @@ def test_a_schedule_by_name_has_the_rate_of_the_optimizer(name: str) -> None:
     assert record(schedule=name, learning_rate=0.2)["optimizer"]["learning_rate"]["learning_rate"] == 0.2
 
 
+@pytest.mark.parametrize("schedule", ["constant", {"name": "constant"}])
+def test_the_constant_schedule_is_none(schedule: Any) -> None:
+    for optimizer in ("adam", "lbfgs"):
+        models = [
+            TableModel.train(exams(), target="grade", epochs=3, optimizer=optimizer, schedule=each)
+            for each in (schedule, None)
+        ]
+        assert models[0].network.training_record == models[1].network.training_record
+        assert np.array_equal(models[0].network.theta, models[1].network.theta)
+
+
 def test_a_schedule_is_a_learning_rate() -> None:
     named = {"schedule": {"name": "cosine", "warmup": 2, "epochs": 4}, "learning_rate": 0.1}
     record = {"learning_rate": dr.CosineDecay(0.1, warmup=2, epochs=4)}

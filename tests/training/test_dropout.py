@@ -97,7 +97,7 @@ def test_the_record_tells_the_fractions() -> None:
     [
         (1.0, r"`dropout` must lie in \[0, 1\); got 1.0."),
         ([0.5, -0.1], r"`dropout` must lie in \[0, 1\); got -0.1."),
-        ([0.1, 0.2], r"must be one number, or one for each of the 1 hidden layers; got \[0.1, 0.2\]."),
+        ([0.1, 0.2], r"must be one number, or one per hidden layer, 1; got \[0.1, 0.2\]."),
         ("half", "`dropout` must be a finite number; got 'h'."),
         (None, "`dropout` must be a finite number; got None."),
     ],
@@ -113,7 +113,5 @@ def test_a_network_without_hidden_layers_has_nothing_to_lose() -> None:
 
 
 def test_l_bfgs_leaves_out_nothing() -> None:
-    with pytest.raises(
-        dr.InputError, match=r"must be left out with L-BFGS, .*; got \[0.5\]\. Try optimizer="
-    ):
+    with pytest.raises(dr.InputError, match=r"must be left out with L-BFGS, .*; got \[0.5\]\. Try adam"):
         curve().train(X, Y, optimizer="lbfgs", dropout=0.5)

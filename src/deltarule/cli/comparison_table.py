@@ -16,7 +16,7 @@ from rich.text import Text
 
 from deltarule.cli.display import console, note, plain, say, show
 from deltarule.cli.failures import with_options
-from deltarule.cli.parameters import NO_HIDDEN_LAYER
+from deltarule.cli.parameters import NONE
 from deltarule.cli.several import parameters_of
 from deltarule.cli.summary import number, rows_in_words
 from deltarule.cli.train import train
@@ -40,7 +40,7 @@ def show_lines(lines: Sequence[Compared]) -> None:
     """Print what is the same in all combinations, and one line for each, the best first."""
     settings = [line.settings for line in lines]
     names = varying(settings)
-    same = {n: value for n, value in settings[0].items() if n not in names and _is_on(n, value)}
+    same = {n: value for n, value in settings[0].items() if n not in names and value not in (None, 0)}
     say(f"The same in all: {label(same)}.")
     table, screen = _table(lines, [[name] for name in names]), console()
     narrow = Measurement.get(screen, screen.options.update(max_width=WIDEST), table).maximum > screen.width
@@ -112,11 +112,6 @@ def _head(name: str) -> str:
     return name.replace("_", "\n")
 
 
-def _is_on(name: str, value: JSON) -> bool:
-    """Whether a setting does anything: there is a learning rate and a number of widths always."""
-    return name in ("learning_rate", "hidden") or value not in (None, 0, 0.0)
-
-
 def label(settings: Mapping[str, JSON]) -> str:
     """Return settings in words.
 
@@ -129,12 +124,12 @@ def label(settings: Mapping[str, JSON]) -> str:
 def typed(value: Any) -> str:
     """Return a value as it is typed.
 
-    >>> typed([16, 8]), typed([]), typed(0.001), typed(None)
-    ('16,8', 'none', '0.001', 'auto')
+    >>> typed([16, 8]), typed([]), typed(0.001), typed(1.0), typed(None)
+    ('16,8', 'none', '0.001', '1', 'none')
     """
     if isinstance(value, list | tuple):
-        return ",".join(map(typed, value)) or NO_HIDDEN_LAYER
-    return "auto" if value is None else str(value)
+        return ",".join(map(typed, value)) or NONE
+    return NONE if value is None else str(value).removesuffix(".0")
 
 
 def _words(flag: str, value: Any, default: object) -> list[str]:
@@ -143,7 +138,7 @@ def _words(flag: str, value: Any, default: object) -> list[str]:
         return [flag] if value else []
     if isinstance(value, list) and value and isinstance(value[0], str):
         return [word for name in value for word in (flag, name)]
-    return [] if typed(value) == str(default) or (value == [] and default is None) else [flag, typed(value)]
+    return [] if typed(value) == typed(default) or (value == [] and default is None) else [flag, typed(value)]
 
 
 def _loss(line: Compared) -> str:

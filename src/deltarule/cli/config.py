@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from deltarule.cli.parameters import NO_HIDDEN_LAYER
+from deltarule.cli.parameters import NONE
 from deltarule.errors import InputError, did_you_mean, message
 from deltarule.storage.atomic import in_words, quoted
 
 NOT_IN_A_FILE = ("config", "help")
-COLUMNS = ("exclude", "categorical", "numeric")
+COLUMNS = ("exclude", "categorical", "numeric", "offset")
+PER_LAYER = ("hidden", "dropout")
 
 
 def options_of(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -49,8 +50,7 @@ def read(path: Path, params: dict[str, Any]) -> dict[str, Any]:
         if name not in known:
             asked = f"There is no option {name!r}, as {quoted(path)} has it"
             raise InputError(message(asked, allowed=", ".join(known), hint=did_you_mean(name, known)))
-        if (name, value) != ("learning_rate", "auto"):  # the command line has no word for its default
-            values[name] = _as_typed(known[name], value, f"{name!r} in {quoted(path)}")
+        values[name] = _as_typed(known[name], value, f"{name!r} in {quoted(path)}")
     return values
 
 
@@ -79,18 +79,18 @@ def _as_typed(param: Any, value: object, what: str) -> Any:
 
 
 def _several(param: Any, value: object) -> list[Any]:
-    """Return the values of an option that may have several; a plain list of widths is one network."""
+    """Return the values of an option that may have several; a plain list with a number per layer is one."""
     if not isinstance(value, list):
         return [value]
-    one = param.name == "hidden" and not any(isinstance(each, list) for each in value)
+    one = param.name in PER_LAYER and not any(isinstance(each, list) for each in value)
     return [value] if one else value
 
 
 def _one_value(param: Any, value: object, what: str) -> Any:
     if param.name == "schedule" and not isinstance(value, str):
         return _of_kind(dict, value, what, "a name, or a table of a name and parameters")
-    if param.name == "hidden" and isinstance(value, list):
-        return ",".join(map(str, value)) or NO_HIDDEN_LAYER
+    if param.name in PER_LAYER and isinstance(value, list):
+        return ",".join(map(str, value)) or NONE
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _refused(value, what, "a text or a number")
     return str(value)

@@ -24,7 +24,7 @@ from deltarule.data.tables import as_table, read_table
 from deltarule.data.targets import TASKS
 from deltarule.errors import TableError, message
 from deltarule.table_model import TableModel, TableTraining
-from deltarule.table_model.rates import LEARNING_RATES
+from deltarule.table_model.rates import CONSTANT, LEARNING_RATES
 from deltarule.table_model.reading import text_columns
 from deltarule.training.stopping import EarlyStopping
 
@@ -119,7 +119,7 @@ LearningRate = Annotated[
         show_default=False,
     ),
 ]
-ScheduleName = Annotated[Any, name(TRAINING, "", SCHEDULES, parameters.schedule)]
+ScheduleName = Annotated[Any, name(TRAINING, "", (CONSTANT, *SCHEDULES), parameters.schedule, CONSTANT)]
 BatchSize = Annotated[Any, count("Rows per step.")]
 Seed = Annotated[
     Any, option(panel=TRAINING, help="Seed of all random choices.", parser=parameters.seed, metavar="N")
@@ -184,8 +184,6 @@ def asked(
 def arguments_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options, where they have other names or values, as arguments of ``TableModel.training``."""
     found = dict(options)
-    if "learning_rate" in found and found["learning_rate"] is None:
-        found["learning_rate"] = "auto"
     if "patience" in found:
         found["early_stopping"] = EarlyStopping(patience=found.pop("patience"))
     penalties = [(kind, found.pop(name)) for name, kind in (("l1", L1), ("l2", L2)) if name in found]

@@ -23,9 +23,10 @@ from deltarule.errors import InputError, closest, message
 from deltarule.explain.conventions import CONVENTIONS
 from deltarule.explain.working import AskedDetail
 from deltarule.registry import Registry
+from deltarule.table_model.rates import CONSTANT
 
 FRACTION = Interval(low=0.0, high=1.0, closed_low=True)
-NO_HIDDEN_LAYER = "none"
+NONE = "none"
 MAX_COUNT = 10**9
 MOST_DIGITS = 30
 DETAILS: tuple[str, ...] = get_args(AskedDetail)
@@ -64,8 +65,8 @@ def loss(text: str) -> str:
 
 
 def schedule(text: str) -> str:
-    """The name of a schedule."""
-    return _name(SCHEDULES, text)
+    """The name of a schedule, or "constant"."""
+    return _name(SCHEDULES, text, CONSTANT)
 
 
 def task(text: str) -> str:
@@ -89,11 +90,11 @@ def widths(text: str) -> tuple[int, ...]:
     >>> widths("16,8"), widths("none")
     ((16, 8), ())
     """
-    parts = [] if text.strip().lower() == NO_HIDDEN_LAYER else [part.strip() for part in text.split(",")]
+    parts = [] if text.strip().lower() == NONE else [part.strip() for part in text.split(",")]
     try:
         return tuple(count(part) for part in parts)
     except InputError:
-        asked = f"widths must be whole numbers from 1 with commas between them, or {NO_HIDDEN_LAYER!r}"
+        asked = f"widths must be whole numbers from 1 with commas between them, or {NONE!r}"
         raise InputError(message(asked, found=repr(text), hint="Try 16,8.")) from None
 
 
@@ -122,9 +123,14 @@ def from_zero(text: str) -> float:
     return _number(text, NON_NEGATIVE, "at least 0")
 
 
-def rate(text: str) -> float:
-    """A positive number."""
-    return _number(text, POSITIVE, "above 0")
+def rate(text: str) -> float | str:
+    """A positive number, or "auto"."""
+    return text if text == "auto" else _number(text, POSITIVE, "above 0, or 'auto'")
+
+
+def norm(text: str) -> float | None:
+    """A positive number, or "none"."""
+    return None if text == NONE else _number(text, POSITIVE, f"above 0, or {NONE!r}")
 
 
 def count(text: str) -> int:

@@ -12,7 +12,7 @@ import typer
 from deltarule.cli.options import NETWORK, TABLE, TRAINING
 from deltarule.comparison.planning import FIXED
 
-COMPARED = "Compared: several values with commas between them, or the option several times"
+COMPARED = "Compared: several values between commas, or the option several times"
 SAME = "The same for all"
 
 

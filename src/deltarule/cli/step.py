@@ -68,7 +68,7 @@ def step(
     activation: ActivationName = "tanh",
     loss: LossName = "auto",
     optimizer: OptimizerName = "sgd",
-    learning_rate: LearningRate = None,
+    learning_rate: LearningRate = "auto",
     batch_size: BatchSize = 1,
     seed: Seed = 0,
     detail: DetailName = "auto",

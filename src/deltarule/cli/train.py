@@ -52,7 +52,7 @@ from deltarule.data.dialect import Dialect
 from deltarule.errors import ModelFileError, message
 from deltarule.storage.atomic import in_words, quoted, require_writable
 from deltarule.table_model import TableModel, TableTraining
-from deltarule.table_model.rates import BATCH_SIZE
+from deltarule.table_model.rates import BATCH_SIZE, CONSTANT
 from deltarule.training.reports import EpochReport, StopKind
 from deltarule.training.stopping import plural
 
@@ -76,7 +76,7 @@ Watched = Annotated[
 ]
 L1 = Annotated[Any, number("Penalty on Σ |w|, such as 1e-4.")]
 L2 = Annotated[Any, number("Penalty on Σ w² / 2, such as 1e-4.")]
-ClipNorm = Annotated[Any, number("Longest gradient that is allowed.", parameters.rate)]
+ClipNorm = Annotated[Any, number("Longest gradient that is allowed, or none.", parameters.norm)]
 Dropout = Annotated[
     Any,
     option(
@@ -126,15 +126,15 @@ def train(
     activation: ActivationName = "tanh",
     loss: LossName = "auto",
     optimizer: OptimizerName = "adam",
-    learning_rate: LearningRate = None,
-    schedule: ScheduleName = None,
+    learning_rate: LearningRate = "auto",
+    schedule: ScheduleName = CONSTANT,
     batch_size: BatchSize = BATCH_SIZE,
     epochs: Epochs = 200,
     patience: Patience = 20,
     l1: L1 = 0,
     l2: L2 = 0,
     clip_norm: ClipNorm = None,
-    dropout: Dropout = 0.0,
+    dropout: Dropout = 0,
     label_smoothing: LabelSmoothing = 0,
     seed: Seed = 0,
     held_out: HeldOut = 0.2,

@@ -155,6 +155,7 @@ class TableModel:
             learning_rate: "auto" is that of the optimizer record, or for a name one that suits tables; else
                 a number or a schedule, or one per layer.
             schedule: a name such as "cosine", or ``{"name": "cosine", "warmup": 5}``; its rate is the above.
+                None and "constant" keep that rate.
             batch_size: rows per step; None is the full batch, and L-BFGS takes all.
             epochs: passes over the training rows, at most.
             penalty: one or several, such as ``dr.L2(1e-4)``.

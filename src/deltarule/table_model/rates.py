@@ -15,6 +15,8 @@ from deltarule.errors import InputError, did_you_mean, message
 from deltarule.table_model.row_columns import Auto
 
 BATCH_SIZE = 64
+CONSTANT = "constant"
+"""The name of no schedule: the rate stays a plain number."""
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.003, "adamw": 0.003}
 """For standardized inputs and batches of that size; other optimizers keep the rate of their own."""
 
@@ -32,6 +34,7 @@ def optimizer_of(
     """
     record = inputs.record(OPTIMIZERS, given)
     rate: Any = learning_rate
+    schedule = None if schedule in (CONSTANT, {"name": CONSTANT}) else schedule
     if isinstance(record, LBFGS):
         return _without_rate(record, rate, schedule)
     if isinstance(rate, str) and rate == "auto":
@@ -62,7 +65,9 @@ def _scheduled(given: NamedSchedule, learning_rate: float) -> Schedule:
     if not isinstance(wishes, Mapping) or "name" not in wishes:
         asked = "`schedule` must be a name, or a name with parameters"
         hint = 'Try {"name": "cosine", "warmup": 5}, or learning_rate=dr.CosineDecay(0.01, warmup=5).'
-        raise InputError(message(asked, found=repr(given), allowed=", ".join(SCHEDULES), hint=hint))
+        raise InputError(
+            message(asked, found=repr(given), allowed=", ".join((CONSTANT, *SCHEDULES)), hint=hint)
+        )
     record: Any = SCHEDULES.find(wishes["name"])
     own = {name: value for name, value in wishes.items() if name != "name"}
     fields = dataclasses.fields(record) if dataclasses.is_dataclass(record) else ()
