@@ -243,7 +243,7 @@ def test_a_batch_without_weight_is_skipped() -> None:
 @not_converged
 def test_ctrl_c_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     model = dr.MLPRegressor("squared_error", (5,), max_iter=50, random_state=0, early_stopping=True)
-    score, asked = model._score, []
+    score, asked = model._score_of, []
 
     def press(*given: Any) -> float:
         asked.append(given)
@@ -251,7 +251,7 @@ def test_ctrl_c_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
         return score(*given)
 
-    monkeypatch.setattr(model, "_score", press)
+    monkeypatch.setattr(model, "_score_of", press)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         model.fit(X, Y)
     assert len(model.validation_scores_) == 3

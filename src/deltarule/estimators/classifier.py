@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from deltarule.core.activations import Activation
 from deltarule.core.losses import Loss
 from deltarule.estimators import parameters
 from deltarule.estimators.perceptron import BasePerceptron
+from deltarule.estimators.samples import Samples, watched
+
+BALANCED_PARTS = (
+    "class_weight 'balanced' is not supported for partial_fit. In order to use 'balanced' weights, use "
+    "compute_class_weight('balanced', classes=classes, y=y) on all rows, and pass the result as a dict."
+)
 
 
 class MLPClassifier(ClassifierMixin, BasePerceptron):
@@ -29,12 +37,19 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     Arguments:
         hidden_layer_sizes: the number of units in each hidden layer; ``()`` for none.
         activation: of the hidden layers, one or one for each: a name or a ``dr.Activation``.
-        solver, ..., max_fun: as in scikit-learn.
+        solver: "lbfgs", "sgd", "adam", or any optimizer of deltarule by name or as a record, such as
+            ``dr.AdamW(dr.CosineDecay(0.01))``.
+        learning_rate_init: a number or a schedule, or one per layer; not used by a record, which has its own.
+        alpha, ..., max_fun: as in scikit-learn.
         dropout: p of each hidden unit to be left out, per row and epoch; one, or one per hidden layer.
         clip_norm: a longer gradient is shortened to this length.
         alpha_scaling: "batch" divides ``alpha`` by the weight of each batch, as scikit-learn; "data" by that
             of all rows, so that its strength does not depend on ``batch_size``.
         engine: "auto", a name, or an engine.
+        dtype: of the network; "auto" is that of X where it is float32, otherwise float64.
+        class_weight: a dict from classes to weights, by which those of their rows are multiplied; "balanced"
+            gives every class the same sum. They count in the loss, not in scores.
+        label_smoothing: ε; training targets of K classes become (1 - ε) y + ε / K.
 
     >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"]
     >>> model = MLPClassifier((4,), learning_rate_init=0.1, max_iter=500, random_state=0).fit(X, y)
@@ -42,6 +57,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     array(['low', 'high'], dtype='<U4')
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **parameters.CONSTRAINTS,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
     _metric = staticmethod(accuracy_score)
 
     def __init__(
@@ -53,7 +73,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         alpha: float = 0.0001,
         batch_size: Any = "auto",
         learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
+        learning_rate_init: Any = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
@@ -74,73 +94,110 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         clip_norm: float | None = None,
         alpha_scaling: str = "batch",
         engine: Any = "auto",
+        dtype: str = "auto",
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train on X, (n, i), dense or sparse, and classes (n,) or labels (n, k); row weights are (n,)."""
-        return self._fit(X, y, sample_weight)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        offset: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        offset_val: Any = None,
+    ) -> Any:
+        """Train on X, (n, i), dense or sparse, and classes (n,) or labels (n, k); row weights are (n,).
+
+        An offset, (n, k) or (n,), is added to z of the output layer. ``X_val``, ``y_val`` and what belongs to
+        them are rows to watch: their loss is in ``history_``, and early stopping looks at their score.
+        """
+        watching = watched(X_val, y_val, sample_weight_val, offset_val)
+        return self._fit(Samples(X, y, sample_weight, offset), watching)
 
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
-        """Train for one more epoch; the first call must name all ``classes``, (c,)."""
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        offset: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        offset_val: Any = None,
+    ) -> Any:
+        """Train for one more epoch; the first call must name all ``classes``, (c,). The rest is as in fit."""
+        if self.class_weight == "balanced":
+            raise ValueError(BALANCED_PARTS)
         if _check_partial_fit_first_call(self, classes):
             several = type_of_target(y).startswith("multilabel")
             self._label_binarizer = LabelBinarizer().fit(y if several else classes)
-        return self._fit(X, y, sample_weight, incremental=True)
+        watching = watched(X_val, y_val, sample_weight_val, offset_val)
+        return self._fit(Samples(X, y, sample_weight, offset), watching, incremental=True)
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Any, offset: Any = None) -> Any:
         """Return the probability of each class, (n, c), in the order of ``classes_``."""
         check_is_fitted(self)
-        p = self._outputs(X)
+        p = self._outputs(X, offset)
         return np.hstack([1.0 - p, p]) if self.n_outputs_ == 1 else p
 
-    def predict_log_proba(self, X: Any) -> Any:
+    def predict_log_proba(self, X: Any, offset: Any = None) -> Any:
         """Return the logarithm of the probability of each class, (n, c): finite, however small that is."""
-        p, z = self.predict_proba(X), self._scores(X)
+        p, z = self.predict_proba(X, offset), self._scores(X, offset)
         if self.n_outputs_ == 1:
             z = np.hstack([-z, z])
         log_p = log_softmax(z, axis=1) if self.out_activation_ == "softmax" else -np.logaddexp(0.0, -z)
         return np.where(p > 0.5, np.log(np.maximum(p, 0.5)), log_p)  # the classes with p = 1 stay equal
 
-    def decision_function(self, X: Any) -> Any:
+    def decision_function(self, X: Any, offset: Any = None) -> Any:
         """Return z of the output layer, (n,) for two classes, otherwise (n, c)."""
-        z = self._scores(X)
+        z = self._scores(X, offset)
         return z.ravel() if self.n_outputs_ == 1 else z
 
-    def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """Return the share of the rows of X, (n, i), whose class, or all of whose labels, are predicted."""
+        return float(accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
+    def _learn_targets(self, y: Any, incremental: bool) -> None:
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
-        else:
-            self._require_known(unique_labels(y))
-        return X, self._label_binarizer.transform(y).astype(bool)
+        elif self.warm_start and set(found := unique_labels(y)) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to "
+                f"fit. Previously got {self.classes_}, `y` has {found}"
+            )
 
-    def _require_known(self, classes: Any) -> None:
-        """Refuse classes other than those of the first fit; the sentences are scikit-learn's."""
-        if self.warm_start:
-            if set(classes) != set(self.classes_):
-                raise ValueError(
-                    "warm_start can only be used where `y` has the same classes as in the previous call to "
-                    f"fit. Previously got {self.classes_}, `y` has {classes}"
-                )
-        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+    def _encoded(self, y: Any) -> Any:
+        found = unique_labels(y)
+        if len(np.setdiff1d(found, self.classes_, assume_unique=True)):
             raise ValueError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
-                f"'y' has {classes}."
+                f"'y' has {found}."
             )
+        return self._label_binarizer.transform(y).astype(bool)
+
+    def _effective_weights(self, samples: Samples) -> Any:
+        """The weights of the rows, times those of their classes."""
+        if self.class_weight is None:
+            return samples.w
+        y = self._labels(samples.y)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            of_rows = compute_sample_weight(self.class_weight, y)
+        else:
+            of_classes = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            of_rows = of_classes[np.searchsorted(self.classes_, y)]
+        return of_rows.astype(samples.X.dtype) if samples.w is None else samples.w * of_rows
 
     def _output(self) -> Activation:
         several = self._label_binarizer.y_type_ == "multiclass"
@@ -153,8 +210,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
     def _labels(self, y: Any) -> Any:
         return self._label_binarizer.inverse_transform(y)
 
-    def _predict(self, X: Any, check_input: bool = True) -> Any:
-        p = self._outputs(X, check_input)
+    def _predict(self, X: Any, offset: Any = None, check_input: bool = True) -> Any:
+        p = self._outputs(X, offset, check_input)
         return self._label_binarizer.inverse_transform(p.ravel() if self.n_outputs_ == 1 else p)
 
     def __sklearn_tags__(self) -> Any:

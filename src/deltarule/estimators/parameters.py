@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,13 +12,18 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from deltarule import inputs
 from deltarule.core.activations import ACTIVATIONS, Activation
-from deltarule.core.learning_rates import Progress
+from deltarule.core.learning_rates import Progress, Schedule
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, AnyOptimizer, Optimizer
 from deltarule.errors import InputError, message
 
 ALIASES = {"logistic": "sigmoid", "exp": "exponential"}  # scikit-learn's name: the name in the registry
 LOSS_ALIASES = {"squared_error": "half_squared_error"}
+DTYPES: dict[str, Any] = {
+    "auto": (np.float64, np.float32),
+    "float64": np.float64,
+    "float32": np.float32,
+}
 
 
 def _at_least(low: float, *, closed: str = "left", kind: type = Real) -> Interval:
@@ -34,7 +40,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "alpha": [_at_least(0)],
     "batch_size": [StrOptions({"auto"}), _at_least(1, kind=Integral)],
     "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-    "learning_rate_init": [_at_least(0, closed="neither")],
+    "learning_rate_init": [_at_least(0, closed="neither"), Schedule, "array-like"],
     "power_t": [_at_least(0)],
     "max_iter": [_at_least(1, kind=Integral)],
     "shuffle": ["boolean"],
@@ -54,6 +60,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "dropout": [_FRACTION, "array-like"],
     "clip_norm": [_at_least(0, closed="neither"), None],
     "alpha_scaling": [StrOptions({"batch", "data"})],
+    "dtype": [StrOptions({*DTYPES})],
     "engine": [str, object],
 }
 
@@ -118,8 +125,38 @@ class RateOfEpoch:
         return np.asarray(self.of_epoch)[epochs]
 
 
-def optimizer_of(estimator: Any, rate: RateOfEpoch) -> AnyOptimizer:
-    """Return the optimizer that ``solver`` and its settings stand for."""
+def rate_of(estimator: Any, before: RateOfEpoch | None) -> RateOfEpoch | None:
+    """Return the rate that is set epoch by epoch, from that of the epoch before.
+
+    None where a schedule, or a rate of each layer, leaves nothing to be set.
+
+    Raises:
+        ValueError: such rates are asked to be changed as ``learning_rate`` says, too.
+    """
+    given = estimator.learning_rate_init
+    if isinstance(given, Real):
+        return RateOfEpoch(float(given) if before is None else before.now)
+    if estimator.solver == "sgd" and estimator.learning_rate != "constant":
+        asked = f"`learning_rate_init` must be one number where learning_rate={estimator.learning_rate!r}"
+        raise InputError(message(asked, found=repr(given), hint='Try learning_rate="constant".'))
+    return None
+
+
+def optimizer_of(estimator: Any, rate: RateOfEpoch | None, n_layers: int) -> AnyOptimizer:
+    """Return the optimizer that ``solver`` and its settings stand for.
+
+    Raises:
+        ValueError: there are several learning rates, but not one per layer.
+    """
+    return inputs.optimizer_for(_optimizer_of(estimator, rate or _as_given(estimator)), n_layers)
+
+
+def _as_given(estimator: Any) -> Any:
+    given = estimator.learning_rate_init
+    return given if isinstance(given, Schedule) else tuple(given)
+
+
+def _optimizer_of(estimator: Any, rate: Any) -> AnyOptimizer:
     if estimator.solver == "sgd":
         return SGD(rate, estimator.momentum, estimator.nesterovs_momentum and estimator.momentum > 0)
     if estimator.solver == "lbfgs":
@@ -127,4 +164,17 @@ def optimizer_of(estimator: Any, rate: RateOfEpoch) -> AnyOptimizer:
     if estimator.solver == "adam":
         betas = estimator.beta_1, estimator.beta_2
         return Adam(rate, *betas, estimator.epsilon, epsilon_form="before_bias_correction")
-    return inputs.record(OPTIMIZERS, estimator.solver)
+    named: Any = inputs.record(OPTIMIZERS, estimator.solver)
+    return replace(named, learning_rate=rate) if isinstance(estimator.solver, str) else named
+
+
+def require_no_schedule(rates: Iterable[float | Schedule]) -> None:
+    """Refuse a schedule in ``partial_fit``, whose epochs nobody has planned.
+
+    Raises:
+        ValueError: with its name.
+    """
+    for rate in rates:
+        if isinstance(rate, Schedule) and not isinstance(rate, RateOfEpoch):
+            asked = "partial_fit needs learning rates that are numbers: a schedule is for the epochs of a fit"
+            raise InputError(message(asked, found=rate.name))

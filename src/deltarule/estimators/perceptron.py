@@ -5,20 +5,20 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import RandomState
-from scipy import sparse
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from deltarule import inputs, preparation
 from deltarule.core.activations import Activation
 from deltarule.core.arrays import Array
+from deltarule.core.equations import Step
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Rows, weight_of
 from deltarule.core.optimizers import LBFGS
@@ -27,8 +27,10 @@ from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
 from deltarule.engines.reference import blocks
 from deltarule.engines.selection import choose
+from deltarule.errors import InputError, message
 from deltarule.estimators import parameters
 from deltarule.estimators.parameters import RateOfEpoch
+from deltarule.estimators.samples import Samples, dense, divide, rows_of
 from deltarule.estimators.shuffling import ShuffledBatches
 from deltarule.estimators.watch import Follow, Watch
 from deltarule.network import Network
@@ -40,7 +42,6 @@ NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
     "preprocessed."
 )
-TOO_FEW_ROWS = "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
 BATCH_TOO_LARGE = "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
 NOT_CONVERGED = (
     "Stochastic Optimizer: Maximum iterations ({}) reached and the optimization hasn't converged yet."
@@ -59,7 +60,8 @@ class BasePerceptron(BaseEstimator, ABC):
     best_validation_score_: float | None
     loss_curve_: list[float]
     validation_scores_: list[float] | None
-    _solver_state: tuple[TrainingState, RateOfEpoch]
+    label_smoothing: float = 0.0  # of classes
+    _solver_state: tuple[TrainingState, RateOfEpoch | None]
 
     def _keep(self, arguments: dict[str, Any]) -> None:
         """Keep the arguments of the constructor as they are, as scikit-learn asks."""
@@ -89,22 +91,44 @@ class BasePerceptron(BaseEstimator, ABC):
 
     # -- fitting ------------------------------------------------------------------------------------------
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any = None, incremental: bool = False) -> Any:
+    def _fit(self, given: Samples, watched: Samples | None = None, incremental: bool = False) -> Any:
         hidden = parameters.hidden_widths(self.hidden_layer_sizes)
         first = not hasattr(self, "network_") or (not self.warm_start and not incremental)
-        X, y = self._validate(X, y, incremental, first)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        samples = self._checked(given, first, incremental)
+        validation = None if watched is None else self._checked(watched)
         random_state = check_random_state(self.random_state)
         if first:
-            self._initialize([X.shape[1], *hidden, y.shape[1]], X.dtype, random_state)
-        if incremental and self.early_stopping:
+            self._initialize([samples.X.shape[1], *hidden, samples.y.shape[1]], samples.X.dtype, random_state)
+        if incremental and self.early_stopping and validation is None:
             raise ValueError("partial_fit does not support early_stopping=True")
-        self._train(X, y, sample_weight, random_state, incremental)
+        self._train(samples, validation, random_state, incremental)
         if not np.isfinite(self.network_.theta).all():
             raise ValueError(NOT_FINITE)
         return self
+
+    def _checked(self, given: Samples, first: bool = False, incremental: bool | None = None) -> Samples:
+        """The rows once they are known to be good, y as the network is to answer.
+
+        ``incremental`` is None for validation rows, from which nothing is learned.
+        """
+        X, y = validate_data(
+            self,
+            given.X,
+            given.y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=not is_classifier(self),
+            dtype=parameters.DTYPES[self.dtype],
+            reset=first,
+        )
+        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        if incremental is not None:
+            self._learn_targets(y, incremental)
+        y = self._encoded(y)
+        w = None if given.w is None else _check_sample_weight(given.w, X, dtype=X.dtype)
+        kind = "validation " if incremental is None else ""
+        offset = inputs.offset_of(given.offset, X.shape[0], y.shape[1], X.dtype, kind)
+        return Samples(X, y, w, offset)
 
     def _initialize(self, widths: list[int], dtype: Any, random_state: RandomState) -> None:
         """Set what a first fit starts from; parameters are drawn as scikit-learn draws them."""
@@ -124,18 +148,22 @@ class BasePerceptron(BaseEstimator, ABC):
         self.validation_scores_ = [] if self.early_stopping else None
         self.best_validation_score_ = -np.inf if self.early_stopping else None
 
-    def _train(self, X: Any, y: Any, w: Any, random_state: RandomState, incremental: bool) -> None:
-        """Run the training loop on the rows, less those that are held out to be scored."""
-        score = None
-        if self.early_stopping and not self._is_quasi_newton():
-            X, y, w, score = self._hold_out(X, y, w, random_state)
+    def _train(
+        self, samples: Samples, validation: Samples | None, random_state: RandomState, incremental: bool
+    ) -> None:
+        """Run the training loop on the rows, less those that are held out to be watched."""
+        stops = self.early_stopping and not self._is_quasi_newton()
+        if stops and validation is None:
+            stratify = samples.y if is_classifier(self) and self.n_outputs_ == 1 else None
+            samples, validation = divide(samples, self.validation_fraction, random_state, stratify)
         before = self._solver_state[1] if incremental and hasattr(self, "_solver_state") else None
-        rate = RateOfEpoch(self.learning_rate_init if before is None else before.now)
+        rate = parameters.rate_of(self, before)
         epochs = 1 if incremental else self.max_iter
-        job = self._job(_rows(X, y, w), rate, random_state, epochs)
+        job = self._job(samples, rate, random_state, epochs)
         state = self._state_for(job, incremental)
+        score = partial(self._score_of, validation) if stops and validation is not None else None
         watch = Follow(self) if self._is_quasi_newton() else Watch(self, job, rate, score)
-        settings = Settings(epochs=epochs, callbacks=(watch,))
+        settings = Settings(epochs, self._rows_to_watch(validation, job.objective), callbacks=(watch,))
         training = Training(choose(self.engine, job), job, state, settings)
         training.warns = False
         self.n_iter_ = 0
@@ -146,35 +174,31 @@ class BasePerceptron(BaseEstimator, ABC):
     def _is_quasi_newton(self) -> bool:
         return self.solver == "lbfgs" or isinstance(self.solver, LBFGS)
 
-    def _hold_out(
-        self, X: Any, y: Any, w: Any, random_state: RandomState
-    ) -> tuple[Any, Any, Any, Callable[[], float]]:
-        """Divide the rows as scikit-learn does; return those to learn from, and the score of the others."""
-        stratify = y if is_classifier(self) and self.n_outputs_ == 1 else None
-        given = (X, y) if w is None else (X, y, w)
-        parts = train_test_split(
-            *given, random_state=random_state, test_size=self.validation_fraction, stratify=stratify
-        )
-        X, X_val, y, y_val, w, w_val = (*parts, None, None)[:6]
-        if X_val.shape[0] < 2:
-            raise ValueError(TOO_FEW_ROWS)
-        y_val = self._labels(y_val)
-        return X, y, w, lambda: self._score(X_val, y_val, w_val)
+    def _rows_to_watch(self, validation: Samples | None, objective: Objective) -> Rows | None:
+        """The rows whose loss goes into the history; none where they have no weight."""
+        rows = None if validation is None else rows_of(validation, self.network_.dtype)
+        if rows is None or weight_of(rows) == 0.0:
+            return None
+        inputs.require_targets(rows.y, objective.loss, objective.architecture.activations[-1], "validation ")
+        return rows
 
-    def _job(self, rows: Rows, rate: RateOfEpoch, random_state: RandomState, epochs: int) -> Job:
-        architecture, n = self.network_.architecture, len(rows.X)
-        loss_ = inputs.loss_for(self._loss(), architecture.activations[-1])
-        inputs.require_targets(rows.y, loss_, architecture.activations[-1])
-        strength = self.alpha if self.alpha_scaling == "batch" else self.alpha / weight_of(rows)
-        penalties = (L2(strength),) if strength else ()
-        objective = Objective(
-            architecture, loss_, penalties, averages_penalties=self.alpha_scaling == "batch"
-        )
-        optimizer = parameters.optimizer_of(self, rate)
+    def _job(self, samples: Samples, rate: RateOfEpoch | None, random_state: RandomState, epochs: int) -> Job:
+        rows = rows_of(samples._replace(w=self._effective_weights(samples)), self.network_.dtype)
+        objective = self._objective(rows)
+        rows = preparation.smoothed(objective, rows, self.label_smoothing)
+        architecture = objective.architecture
+        optimizer = parameters.optimizer_of(self, rate, architecture.n_layers)
         drops = preparation.dropout_of(self.dropout, architecture, self._dropout_seed(random_state))
-        return preparation.job_of(
-            objective, optimizer, rows, self._plan(n, random_state), True, epochs, self.clip_norm, drops
-        )
+        plan = self._plan(len(rows.X), random_state)
+        return preparation.job_of(objective, optimizer, rows, plan, True, epochs, self.clip_norm, drops)
+
+    def _objective(self, rows: Rows) -> Objective:
+        architecture = self.network_.architecture
+        loss = inputs.loss_for(self._loss(), architecture.activations[-1])
+        inputs.require_targets(rows.y, loss, architecture.activations[-1])
+        averages = self.alpha_scaling == "batch"
+        strength = self.alpha if averages else self.alpha / weight_of(rows)
+        return Objective(architecture, loss, (L2(strength),) if strength else (), averages_penalties=averages)
 
     def _plan(self, n: int, random_state: RandomState) -> BatchPlan:
         """The batches of each epoch, in scikit-learn's orders."""
@@ -198,6 +222,8 @@ class BasePerceptron(BaseEstimator, ABC):
     def _state_for(self, job: Job, incremental: bool) -> TrainingState:
         """The state of a new run, or in partial_fit the memory of the optimizer so far."""
         theta = self.network_.theta
+        if incremental:
+            parameters.require_no_schedule(job.learning_rates)
         if not incremental or not hasattr(self, "_solver_state"):
             return TrainingState(theta, job.optimizer.init(theta))
         before = self._solver_state[0]
@@ -225,33 +251,67 @@ class BasePerceptron(BaseEstimator, ABC):
 
     # -- predicting ---------------------------------------------------------------------------------------
 
-    def _outputs(self, X: Any, check_input: bool = True) -> Array:
+    def _outputs(self, X: Any, offset: Any = None, check_input: bool = True) -> Array:
         """The outputs ŷ of the network, (n, k)."""
         if check_input:
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        return self.network_.predict(_dense(X))
+            X = self._inputs(X)
+        return self.network_.predict(dense(X), offset)
 
-    def _scores(self, X: Any) -> Array:
-        """The last pre-activation z, (n, k), block by block."""
+    def _inputs(self, X: Any) -> Any:
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        parts = [self.network_.forward(_dense(X[block]))[-1].z for block in blocks(X.shape[0])]
+        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+
+    def _steps(self, X: Any, offset: Any, take: Callable[[list[Step]], Array]) -> Array:
+        """What is taken of the layers' steps, block of rows by block."""
+        X, network = self._inputs(X), self.network_
+        n, k = X.shape[0], network.architecture.n_outputs
+        offset = inputs.offset_of(offset, n, k, network.dtype)
+        parts = [
+            take(network.forward(dense(X[block]), None if offset is None else offset[block]))
+            for block in blocks(n)
+        ]
         return np.concatenate(parts)
 
-    def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
+    def _scores(self, X: Any, offset: Any = None) -> Array:
+        """The last pre-activation z, (n, k)."""
+        return self._steps(X, offset, lambda steps: steps[-1].z)
+
+    def hidden_activations(self, X: Any, layer: int | None = None) -> Array:
+        """Return the activations a of a hidden layer for X, (n, i): (n, width).
+
+        Arguments:
+            X: rows as for ``predict``.
+            layer: from 1, the first hidden layer; None is the last.
+
+        Raises:
+            ValueError: there is no such hidden layer.
+        """
+        check_is_fitted(self)
+        hidden = self.network_.architecture.n_layers - 1
+        number = hidden if layer is None else layer
+        if not 1 <= number <= hidden:
+            allowed = f"1 to {hidden}" if hidden else ""
+            found = f"{layer}" if hidden else "a network without"
+            raise InputError(message("`layer` must be that of a hidden layer", found=found, allowed=allowed))
+        return self._steps(X, None, lambda steps: steps[number - 1].a)
+
+    def _score_of(self, samples: Samples) -> float:
         """The score of rows that were checked before; NaN where a prediction is not finite."""
-        predicted = self._predict(X, check_input=False)
+        predicted = self._predict(samples.X, samples.offset, check_input=False)
         if np.issubdtype(predicted.dtype, np.floating) and not np.isfinite(predicted).all():
             return np.nan
-        return float(self._metric(y, predicted, sample_weight=sample_weight))
+        return float(self._metric(self._labels(samples.y), predicted, sample_weight=samples.w))
 
-    def predict(self, X: Any) -> Any:
-        """Return the predictions for X, (n, i): (n,), or (n, k) for several outputs."""
+    def predict(self, X: Any, offset: Any = None) -> Any:
+        """Return the predictions for X, (n, i): (n,), or (n, k) for several outputs.
+
+        An offset, (n, k) or (n,), is added to z of the output layer.
+        """
         check_is_fitted(self)
-        return self._predict(X)
+        return self._predict(X, offset)
 
     def _check_solver(self) -> bool:
-        if self.solver == "lbfgs":
+        if self._is_quasi_newton():
             raise AttributeError(
                 f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
             )
@@ -267,7 +327,13 @@ class BasePerceptron(BaseEstimator, ABC):
     _metric: ClassVar[Any]
 
     @abstractmethod
-    def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]: ...
+    def _learn_targets(self, y: Any, incremental: bool) -> None: ...
+
+    @abstractmethod
+    def _encoded(self, y: Any) -> Any: ...
+
+    @abstractmethod
+    def _effective_weights(self, samples: Samples) -> Any: ...
 
     @abstractmethod
     def _output(self) -> Activation: ...
@@ -279,13 +345,4 @@ class BasePerceptron(BaseEstimator, ABC):
     def _labels(self, y: Any) -> Any: ...
 
     @abstractmethod
-    def _predict(self, X: Any, check_input: bool = True) -> Any: ...
-
-
-def _dense(X: Any) -> Any:
-    return X.toarray() if sparse.issparse(X) else X
-
-
-def _rows(X: Any, y: Any, w: Any) -> Rows:
-    X = np.ascontiguousarray(_dense(X))
-    return Rows(X, np.ascontiguousarray(y, dtype=X.dtype), w)
+    def _predict(self, X: Any, offset: Any = None, check_input: bool = True) -> Any: ...

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
 from deltarule.core.activations import Activation
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.estimators import parameters
 from deltarule.estimators.perceptron import BasePerceptron
+from deltarule.estimators.samples import Samples, watched
 
 
 class MLPRegressor(RegressorMixin, BasePerceptron):
@@ -26,15 +24,19 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
             of deltarule by name or as a record.
         hidden_layer_sizes: the number of units in each hidden layer; ``()`` for none.
         activation: of the hidden layers, one or one for each: a name or a ``dr.Activation``.
-        solver, ..., max_fun: as in scikit-learn.
+        solver: "lbfgs", "sgd", "adam", or any optimizer of deltarule by name or as a record, such as
+            ``dr.AdamW(dr.CosineDecay(0.01))``.
+        learning_rate_init: a number or a schedule, or one per layer; not used by a record, which has its own.
+        alpha, ..., max_fun: as in scikit-learn.
         output_activation: of the output layer; "auto" is that which goes with the loss.
         dropout: p of each hidden unit to be left out, per row and epoch; one, or one per hidden layer.
         clip_norm: a longer gradient is shortened to this length.
         alpha_scaling: "batch" divides ``alpha`` by the weight of each batch, as scikit-learn; "data" by that
             of all rows, so that its strength does not depend on ``batch_size``.
         engine: "auto", a name, or an engine.
+        dtype: of the network; "auto" is that of X where it is float32, otherwise float64.
 
-    >>> X, y = np.arange(20.0).reshape(-1, 1) / 10.0, np.arange(20.0)
+    >>> X, y = [[0.1 * row] for row in range(20)], list(range(20))
     >>> model = MLPRegressor(hidden_layer_sizes=(), learning_rate_init=0.1, max_iter=2000, random_state=0)
     >>> bool(model.fit(X, y).score(X, y) > 0.99)
     True
@@ -57,7 +59,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         alpha: float = 0.0001,
         batch_size: Any = "auto",
         learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
+        learning_rate_init: Any = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
@@ -79,32 +81,61 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         clip_norm: float | None = None,
         alpha_scaling: str = "batch",
         engine: Any = "auto",
+        dtype: str = "auto",
     ) -> None:
         self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train on X, (n, i), dense or sparse, and y, (n,) or (n, k), with weights of the rows, (n,)."""
-        return self._fit(X, y, sample_weight)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        offset: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        offset_val: Any = None,
+    ) -> Any:
+        """Train on X, (n, i), dense or sparse, and y, (n,) or (n, k), with weights of the rows, (n,).
+
+        An offset, (n, k) or (n,), is added to z of the output layer. ``X_val``, ``y_val`` and what belongs to
+        them are rows to watch: their loss is in ``history_``, and early stopping looks at their score.
+        """
+        watching = watched(X_val, y_val, sample_weight_val, offset_val)
+        return self._fit(Samples(X, y, sample_weight, offset), watching)
 
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train for one more epoch on X, (n, i), and y, (n,) or (n, k), with weights of the rows, (n,)."""
-        return self._fit(X, y, sample_weight, incremental=True)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        offset: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        offset_val: Any = None,
+    ) -> Any:
+        """Train for one more epoch; the arguments are those of ``fit``."""
+        watching = watched(X_val, y_val, sample_weight_val, offset_val)
+        return self._fit(Samples(X, y, sample_weight, offset), watching, incremental=True)
 
-    def _validate(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    def score(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> float:
+        """Return R² of the predictions for X, (n, i), beside y, (n,) or (n, k)."""
+        return float(r2_score(y, self.predict(X, offset), sample_weight=sample_weight))
+
+    def _learn_targets(self, y: Any, incremental: bool) -> None:
+        """Numbers need no encoding."""
+
+    def _encoded(self, y: Any) -> Any:
+        return y.reshape(-1, 1) if y.ndim == 1 else y
+
+    def _effective_weights(self, samples: Samples) -> Any:
+        return samples.w
 
     def _output(self) -> Activation:
         if self.output_activation != "auto":
@@ -117,6 +148,6 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
     def _labels(self, y: Any) -> Any:
         return y
 
-    def _predict(self, X: Any, check_input: bool = True) -> Any:
-        y_hat = self._outputs(X, check_input)
+    def _predict(self, X: Any, offset: Any = None, check_input: bool = True) -> Any:
+        y_hat = self._outputs(X, offset, check_input)
         return y_hat.ravel() if y_hat.shape[1] == 1 else y_hat
