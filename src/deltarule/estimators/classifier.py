@@ -47,6 +47,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
             of all rows, so that its strength does not depend on ``batch_size``.
         engine: "auto", a name, or an engine.
         dtype: of the network; "auto" is that of X where it is float32, otherwise float64.
+        standardize: trains on inputs of mean 0 and standard deviation 1 (``scaling_``), and folds that into
+            ``coefs_`` and ``intercepts_``, which are for X as it is. A sparse X is divided only.
         class_weight: a dict from classes to weights, by which those of their rows are multiplied; "balanced"
             gives every class the same sum. They count in the loss, not in scores.
         label_smoothing: ε; training targets of K classes become (1 - ε) y + ε / K.
@@ -95,6 +97,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         alpha_scaling: str = "batch",
         engine: Any = "auto",
         dtype: str = "auto",
+        standardize: bool = False,
         class_weight: Any = None,
         label_smoothing: float = 0.0,
     ) -> None:

@@ -61,6 +61,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "clip_norm": [_at_least(0, closed="neither"), None],
     "alpha_scaling": [StrOptions({"batch", "data"})],
     "dtype": [StrOptions({*DTYPES})],
+    "standardize": ["boolean"],
     "engine": [str, object],
 }
 

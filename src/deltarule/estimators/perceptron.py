@@ -16,10 +16,10 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from deltarule import inputs, preparation
-from deltarule.core.activations import Activation
-from deltarule.core.arrays import Array
+from deltarule.core.activations import IDENTITY, Activation
+from deltarule.core.arrays import REALS, Array
 from deltarule.core.equations import Step
-from deltarule.core.losses import Loss
+from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.objective import Objective, Rows, weight_of
 from deltarule.core.optimizers import LBFGS
 from deltarule.core.penalties import L2
@@ -31,6 +31,7 @@ from deltarule.errors import InputError, message
 from deltarule.estimators import parameters
 from deltarule.estimators.parameters import RateOfEpoch
 from deltarule.estimators.samples import Samples, dense, divide, rows_of
+from deltarule.estimators.scaling import Scaling, scaling_of
 from deltarule.estimators.shuffling import ShuffledBatches
 from deltarule.estimators.watch import Follow, Watch
 from deltarule.network import Network
@@ -60,6 +61,7 @@ class BasePerceptron(BaseEstimator, ABC):
     best_validation_score_: float | None
     loss_curve_: list[float]
     validation_scores_: list[float] | None
+    scaling_: Scaling | None
     label_smoothing: float = 0.0  # of classes
     _solver_state: tuple[TrainingState, RateOfEpoch | None]
 
@@ -142,7 +144,7 @@ class BasePerceptron(BaseEstimator, ABC):
             bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / sum(W.shape))
             W[:] = random_state.uniform(-bound, bound, W.shape)
             b[:] = random_state.uniform(-bound, bound, b.shape)
-        self._best_theta = self.network_.theta.copy()
+        self._best_theta, self.scaling_ = self.network_.theta.copy(), None
         self._no_improvement_count, self.loss_curve_ = 0, []
         self.best_loss_ = None if self.early_stopping else np.inf
         self.validation_scores_ = [] if self.early_stopping else None
@@ -152,16 +154,30 @@ class BasePerceptron(BaseEstimator, ABC):
         self, samples: Samples, validation: Samples | None, random_state: RandomState, incremental: bool
     ) -> None:
         """Run the training loop on the rows, less those that are held out to be watched."""
-        stops = self.early_stopping and not self._is_quasi_newton()
-        if stops and validation is None:
+        if self.early_stopping and validation is None and not self._is_quasi_newton():
             stratify = samples.y if is_classifier(self) and self.n_outputs_ == 1 else None
             samples, validation = divide(samples, self.validation_fraction, random_state, stratify)
+        if not self.standardize:
+            self._run(samples, validation, random_state, incremental)
+            return
+        scaling = self._scaling(samples)
+        try:
+            watched = None if validation is None else scaling.of(validation)
+            self._run(scaling.of(samples), watched, random_state, incremental)
+        finally:
+            scaling.fold(self.network_)
+
+    def _run(
+        self, samples: Samples, validation: Samples | None, random_state: RandomState, incremental: bool
+    ) -> None:
+        """Run the training loop to its end."""
         before = self._solver_state[1] if incremental and hasattr(self, "_solver_state") else None
         rate = parameters.rate_of(self, before)
         epochs = 1 if incremental else self.max_iter
         job = self._job(samples, rate, random_state, epochs)
         state = self._state_for(job, incremental)
-        score = partial(self._score_of, validation) if stops and validation is not None else None
+        scored = validation if self.early_stopping else None
+        score = None if scored is None else partial(self._score_of, scored)
         watch = Follow(self) if self._is_quasi_newton() else Watch(self, job, rate, score)
         settings = Settings(epochs, self._rows_to_watch(validation, job.objective), callbacks=(watch,))
         training = Training(choose(self.engine, job), job, state, settings)
@@ -170,6 +186,17 @@ class BasePerceptron(BaseEstimator, ABC):
         self.history_ = training.run()
         self._solver_state = state, rate
         self._conclude(watch, training, incremental)
+
+    def _scaling(self, samples: Samples) -> Scaling:
+        """The scaling that a first fit has learned; the parameters become those for scaled rows."""
+        known = self.scaling_
+        if known is None:
+            output = self.network_.architecture.activations[-1]
+            takes_any = inputs.record(LOSSES, self._loss()).y_domain == REALS
+            self.scaling_ = known = scaling_of(samples, output is IDENTITY and takes_any)
+        if self.loss_curve_:
+            known.unfold(self.network_)
+        return known
 
     def _is_quasi_newton(self) -> bool:
         return self.solver == "lbfgs" or isinstance(self.solver, LBFGS)

@@ -35,6 +35,10 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
             of all rows, so that its strength does not depend on ``batch_size``.
         engine: "auto", a name, or an engine.
         dtype: of the network; "auto" is that of X where it is float32, otherwise float64.
+        standardize: trains on inputs of mean 0 and standard deviation 1 (``scaling_``), and folds that into
+            ``coefs_`` and ``intercepts_``, which are for X as it is. A sparse X is divided only.
+            Targets are scaled, too, where they may be any number and the output is the identity: the loss is
+            then in their standard deviations.
 
     >>> X, y = [[0.1 * row] for row in range(20)], list(range(20))
     >>> model = MLPRegressor(hidden_layer_sizes=(), learning_rate_init=0.1, max_iter=2000, random_state=0)
@@ -82,6 +86,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         alpha_scaling: str = "batch",
         engine: Any = "auto",
         dtype: str = "auto",
+        standardize: bool = False,
     ) -> None:
         self._keep(locals())
 
