@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import RandomState
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from deltarule import inputs, preparation
 from deltarule.core.activations import IDENTITY, Activation
-from deltarule.core.arrays import REALS, Array
-from deltarule.core.equations import Step
+from deltarule.core.arrays import REALS
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.objective import Objective, Rows, weight_of
 from deltarule.core.optimizers import LBFGS
 from deltarule.core.penalties import L2
 from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
-from deltarule.engines.reference import blocks
-from deltarule.engines.selection import choose
-from deltarule.errors import InputError, message
+from deltarule.engines.selection import Choice, choose
 from deltarule.estimators import parameters
 from deltarule.estimators.parameters import RateOfEpoch
-from deltarule.estimators.samples import Samples, dense, divide, rows_of
+from deltarule.estimators.predicting import Predicting
+from deltarule.estimators.samples import Samples, divide, rows_of
 from deltarule.estimators.scaling import Scaling, scaling_of
 from deltarule.estimators.shuffling import ShuffledBatches
+from deltarule.estimators.sparse_inputs import REASON, DenseOnDemand, SparseEngine
 from deltarule.estimators.watch import Follow, Watch
 from deltarule.network import Network
 from deltarule.training.loop import Training
@@ -50,12 +48,11 @@ NOT_CONVERGED = (
 SKLEARN_NAMES = {name: alias for alias, name in parameters.ALIASES.items()}
 
 
-class BasePerceptron(BaseEstimator, ABC):
+class BasePerceptron(Predicting):
     """A multilayer perceptron with scikit-learn's interface."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = parameters.CONSTRAINTS
 
-    network_: Network
     history_: History
     best_loss_: float | None
     best_validation_score_: float | None
@@ -179,8 +176,9 @@ class BasePerceptron(BaseEstimator, ABC):
         scored = validation if self.early_stopping else None
         score = None if scored is None else partial(self._score_of, scored)
         watch = Follow(self) if self._is_quasi_newton() else Watch(self, job, rate, score)
-        settings = Settings(epochs, self._rows_to_watch(validation, job.objective), callbacks=(watch,))
-        training = Training(choose(self.engine, job), job, state, settings)
+        watched = self._rows_to_watch(validation, job.objective)
+        settings = Settings(epochs, watched, callbacks=(watch,))
+        training = Training(self._engine_for(job, watched), job, state, settings)
         training.warns = False
         self.n_iter_ = 0
         self.history_ = training.run()
@@ -198,19 +196,28 @@ class BasePerceptron(BaseEstimator, ABC):
             known.unfold(self.network_)
         return known
 
+    def _engine_for(self, job: Job, watched: Rows | None) -> Choice:
+        asked = choose(self.engine, job)
+        rows = [job.rows] if watched is None else [job.rows, watched]
+        on_demand = any(isinstance(part.X, DenseOnDemand) for part in rows)
+        return Choice(SparseEngine(), REASON) if on_demand else asked
+
     def _is_quasi_newton(self) -> bool:
         return self.solver == "lbfgs" or isinstance(self.solver, LBFGS)
 
     def _rows_to_watch(self, validation: Samples | None, objective: Objective) -> Rows | None:
         """The rows whose loss goes into the history; none where they have no weight."""
-        rows = None if validation is None else rows_of(validation, self.network_.dtype)
+        rows = (
+            None if validation is None else rows_of(validation, self.network_.dtype, self._is_quasi_newton())
+        )
         if rows is None or weight_of(rows) == 0.0:
             return None
         inputs.require_targets(rows.y, objective.loss, objective.architecture.activations[-1], "validation ")
         return rows
 
     def _job(self, samples: Samples, rate: RateOfEpoch | None, random_state: RandomState, epochs: int) -> Job:
-        rows = rows_of(samples._replace(w=self._effective_weights(samples)), self.network_.dtype)
+        weighted = samples._replace(w=self._effective_weights(samples))
+        rows = rows_of(weighted, self.network_.dtype, whole=self._is_quasi_newton())
         objective = self._objective(rows)
         rows = preparation.smoothed(objective, rows, self.label_smoothing)
         architecture = objective.architecture
@@ -276,51 +283,7 @@ class BasePerceptron(BaseEstimator, ABC):
         if self.early_stopping:
             self.network_.theta = self._best_theta
 
-    # -- predicting ---------------------------------------------------------------------------------------
-
-    def _outputs(self, X: Any, offset: Any = None, check_input: bool = True) -> Array:
-        """The outputs ŷ of the network, (n, k)."""
-        if check_input:
-            X = self._inputs(X)
-        return self.network_.predict(dense(X), offset)
-
-    def _inputs(self, X: Any) -> Any:
-        check_is_fitted(self)
-        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-
-    def _steps(self, X: Any, offset: Any, take: Callable[[list[Step]], Array]) -> Array:
-        """What is taken of the layers' steps, block of rows by block."""
-        X, network = self._inputs(X), self.network_
-        n, k = X.shape[0], network.architecture.n_outputs
-        offset = inputs.offset_of(offset, n, k, network.dtype)
-        parts = [
-            take(network.forward(dense(X[block]), None if offset is None else offset[block]))
-            for block in blocks(n)
-        ]
-        return np.concatenate(parts)
-
-    def _scores(self, X: Any, offset: Any = None) -> Array:
-        """The last pre-activation z, (n, k)."""
-        return self._steps(X, offset, lambda steps: steps[-1].z)
-
-    def hidden_activations(self, X: Any, layer: int | None = None) -> Array:
-        """Return the activations a of a hidden layer for X, (n, i): (n, width).
-
-        Arguments:
-            X: rows as for ``predict``.
-            layer: from 1, the first hidden layer; None is the last.
-
-        Raises:
-            ValueError: there is no such hidden layer.
-        """
-        check_is_fitted(self)
-        hidden = self.network_.architecture.n_layers - 1
-        number = hidden if layer is None else layer
-        if not 1 <= number <= hidden:
-            allowed = f"1 to {hidden}" if hidden else ""
-            found = f"{layer}" if hidden else "a network without"
-            raise InputError(message("`layer` must be that of a hidden layer", found=found, allowed=allowed))
-        return self._steps(X, None, lambda steps: steps[number - 1].a)
+    # -- judging ------------------------------------------------------------------------------------------
 
     def _score_of(self, samples: Samples) -> float:
         """The score of rows that were checked before; NaN where a prediction is not finite."""
@@ -328,14 +291,6 @@ class BasePerceptron(BaseEstimator, ABC):
         if np.issubdtype(predicted.dtype, np.floating) and not np.isfinite(predicted).all():
             return np.nan
         return float(self._metric(self._labels(samples.y), predicted, sample_weight=samples.w))
-
-    def predict(self, X: Any, offset: Any = None) -> Any:
-        """Return the predictions for X, (n, i): (n,), or (n, k) for several outputs.
-
-        An offset, (n, k) or (n,), is added to z of the output layer.
-        """
-        check_is_fitted(self)
-        return self._predict(X, offset)
 
     def _check_solver(self) -> bool:
         if self._is_quasi_newton():
@@ -370,6 +325,3 @@ class BasePerceptron(BaseEstimator, ABC):
 
     @abstractmethod
     def _labels(self, y: Any) -> Any: ...
-
-    @abstractmethod
-    def _predict(self, X: Any, offset: Any = None, check_input: bool = True) -> Any: ...

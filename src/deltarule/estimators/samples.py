@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
-from scipy import sparse
 from sklearn.model_selection import train_test_split
 
 from deltarule.core.objective import Rows
+from deltarule.estimators.sparse_inputs import inputs_of
 
 TOO_FEW_ROWS = "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
 
@@ -54,12 +54,7 @@ def divide(
     return kept, held_out
 
 
-def dense(X: Any) -> Any:
-    """Return a sparse matrix as an array, and an array as it is."""
-    return X.toarray() if sparse.issparse(X) else X
-
-
-def rows_of(samples: Samples, dtype: Any) -> Rows:
-    """Return the rows as an engine takes them, of the network's dtype."""
-    X, y = (np.ascontiguousarray(dense(values), dtype=dtype) for values in samples[:2])
-    return Rows(X, y, samples.w, samples.offset)
+def rows_of(samples: Samples, dtype: Any, whole: bool = False) -> Rows:
+    """Return the rows as an engine takes them, of the network's dtype; where asked, X as one array."""
+    y = np.ascontiguousarray(samples.y, dtype=dtype)
+    return Rows(inputs_of(samples.X, dtype, whole), y, samples.w, samples.offset)
