@@ -236,7 +236,7 @@ def test_all_options_of_train_are_there() -> None:
         (("--activation", "relu,tanhh"), 2, "there is no activation 'tanhh'. Did you mean 'tanh'?"),
         (("--hidden", "16,x"), 2, "widths must be whole numbers from 1 with commas between them, or 'none'"),
         (("--epochs", "3,"), 2, "it must be a whole number, at least 1; got ''."),
-        (("--learning-rate", "0,01"), 2, "it must be a number above 0; got '0'."),
+        (("--learning-rate", "0,01"), 2, "it must be a number above 0, or 'auto'; got '0'."),
         (("--loss", "auto,huber"), 2, "there is no loss 'auto,huber'."),
         (("--jobs", "0"), 2, "it must be a whole number, at least 1; got '0'."),
         (
