@@ -153,6 +153,15 @@ def data_frame(columns: Mapping[str, Any]) -> DataFrame:
         raise TableError(message(f"The columns do not make a table: {in_words(reason)}")) from reason
 
 
+def is_data_frame(given: object) -> bool:
+    """Return whether it is a data frame of some library: pandas, polars, pyarrow, ...
+
+    >>> is_data_frame(data_frame({"x": [1.5]})), is_data_frame([[1.5]])
+    (True, False)
+    """
+    return bool(nw.dependencies.is_into_dataframe(given))
+
+
 def as_table(frame: FrameLike) -> Table:
     """Return the columns of a data frame as plain NumPy arrays.
 

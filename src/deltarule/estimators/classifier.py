@@ -49,6 +49,9 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         dtype: of the network; "auto" is that of X where it is float32, otherwise float64.
         standardize: trains on inputs of mean 0 and standard deviation 1 (``scaling_``), and folds that into
             ``coefs_`` and ``intercepts_``, which are for X as it is. A sparse X is divided only.
+        categorical_features: "auto" takes data frames with text, categories and missing values: numbers are
+            standardized, categories one-hot, as ``transform_.describe()`` says. A list names columns that are
+            categories whatever they hold. With None, and where all columns are numbers, X is taken as it is.
         class_weight: a dict from classes to weights, by which those of their rows are multiplied; "balanced"
             gives every class the same sum. They count in the loss, not in scores.
         label_smoothing: ε; training targets of K classes become (1 - ε) y + ε / K.
@@ -98,6 +101,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         engine: Any = "auto",
         dtype: str = "auto",
         standardize: bool = False,
+        categorical_features: Any = "auto",
         class_weight: Any = None,
         label_smoothing: float = 0.0,
     ) -> None:

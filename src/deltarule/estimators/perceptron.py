@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import RandomState
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state, check_X_y, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from deltarule import inputs, preparation
@@ -25,6 +25,7 @@ from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
 from deltarule.engines.selection import Choice, choose
 from deltarule.estimators import parameters
+from deltarule.estimators.frames import transform_for
 from deltarule.estimators.parameters import RateOfEpoch
 from deltarule.estimators.predicting import Predicting
 from deltarule.estimators.samples import Samples, divide, rows_of
@@ -110,16 +111,7 @@ class BasePerceptron(Predicting):
 
         ``incremental`` is None for validation rows, from which nothing is learned.
         """
-        X, y = validate_data(
-            self,
-            given.X,
-            given.y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=not is_classifier(self),
-            dtype=parameters.DTYPES[self.dtype],
-            reset=first,
-        )
+        X, y = self._validated(given.X, given.y, first)
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         if incremental is not None:
             self._learn_targets(y, incremental)
@@ -128,6 +120,25 @@ class BasePerceptron(Predicting):
         kind = "validation " if incremental is None else ""
         offset = inputs.offset_of(given.offset, X.shape[0], y.shape[1], X.dtype, kind)
         return Samples(X, y, w, offset)
+
+    def _validated(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:
+        """X and y as scikit-learn checks them, once the columns of a data frame are numbers."""
+        numeric, dtype = not is_classifier(self), parameters.DTYPES[self.dtype]
+        if first:
+            self.transform_ = transform_for(X, self.categorical_features)
+        if self.transform_ is not None:
+            X = self._numbers_of(X, self.transform_, first)
+            return check_X_y(X, y, multi_output=True, y_numeric=numeric, dtype=dtype, estimator=self)
+        return validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=numeric,
+            dtype=dtype,
+            reset=first,
+        )
 
     def _initialize(self, widths: list[int], dtype: Any, random_state: RandomState) -> None:
         """Set what a first fit starts from; parameters are drawn as scikit-learn draws them."""

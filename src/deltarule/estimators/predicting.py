@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted, validate_data
 
 from deltarule import inputs
 from deltarule.core.arrays import Array
 from deltarule.core.equations import Step
+from deltarule.data.tables import is_data_frame
+from deltarule.data.transforms import TableTransform
 from deltarule.errors import InputError, message
 from deltarule.estimators.sparse_inputs import blocks_of, dense
 from deltarule.network import Network
@@ -23,6 +25,7 @@ class Predicting(BaseEstimator, ABC):
     """An estimator with a network; a sparse X is made dense block by block."""
 
     network_: Network
+    transform_: TableTransform | None
 
     def predict(self, X: Any, offset: Any = None) -> Any:
         """Return the predictions for X, (n, i): (n,), or (n, k) for several outputs.
@@ -57,7 +60,22 @@ class Predicting(BaseEstimator, ABC):
     def _inputs(self, X: Any) -> Any:
         """X once it is known to be good, of any dtype."""
         check_is_fitted(self)
+        if self.transform_ is not None:
+            return self._numbers_of(X, self.transform_)
         return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+
+    def _numbers_of(self, X: Any, transform: TableTransform, reset: bool = False) -> Array:
+        """The inputs of the network that a data frame stands for, once its columns are those of the fit.
+
+        Raises:
+            ValueError: it is no data frame, or has other columns.
+        """
+        if not is_data_frame(X):
+            asked = "X must be a data frame, as in fit, where columns held text or missing values"
+            raise InputError(message(asked, found=type(X).__name__))
+        _check_feature_names(self, X, reset=reset)
+        _check_n_features(self, X, reset=reset)
+        return transform.transform(X)
 
     def _outputs(self, X: Any, offset: Any = None, check_input: bool = True) -> Array:
         """The outputs ŷ of the network, (n, k)."""

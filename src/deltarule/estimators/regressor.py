@@ -39,6 +39,9 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
             ``coefs_`` and ``intercepts_``, which are for X as it is. A sparse X is divided only.
             Targets are scaled, too, where they may be any number and the output is the identity: the loss is
             then in their standard deviations.
+        categorical_features: "auto" takes data frames with text, categories and missing values: numbers are
+            standardized, categories one-hot, as ``transform_.describe()`` says. A list names columns that are
+            categories whatever they hold. With None, and where all columns are numbers, X is taken as it is.
 
     >>> X, y = [[0.1 * row] for row in range(20)], list(range(20))
     >>> model = MLPRegressor(hidden_layer_sizes=(), learning_rate_init=0.1, max_iter=2000, random_state=0)
@@ -87,6 +90,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         engine: Any = "auto",
         dtype: str = "auto",
         standardize: bool = False,
+        categorical_features: Any = "auto",
     ) -> None:
         self._keep(locals())
 
