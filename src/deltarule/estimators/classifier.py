@@ -52,6 +52,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         categorical_features: "auto" takes data frames with text, categories and missing values: numbers are
             standardized, categories one-hot, as ``transform_.describe()`` says. A list names columns that are
             categories whatever they hold. With None, and where all columns are numbers, X is taken as it is.
+        callbacks: functions that are called with each ``EpochReport``; one that returns True stops the fit.
+            Those of scikit-learn's own protocol are given to ``set_callbacks``.
         class_weight: a dict from classes to weights, by which those of their rows are multiplied; "balanced"
             gives every class the same sum. They count in the loss, not in scores.
         label_smoothing: ε; training targets of K classes become (1 - ε) y + ε / K.
@@ -102,6 +104,7 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         dtype: str = "auto",
         standardize: bool = False,
         categorical_features: Any = "auto",
+        callbacks: Any = (),
         class_weight: Any = None,
         label_smoothing: float = 0.0,
     ) -> None:

@@ -62,6 +62,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "alpha_scaling": [StrOptions({"batch", "data"})],
     "dtype": [StrOptions({*DTYPES})],
     "standardize": ["boolean"],
+    "callbacks": [list, tuple],
     "categorical_features": [StrOptions({"auto"}), list, tuple, None],
     "engine": [str, object],
 }

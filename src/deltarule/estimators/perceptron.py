@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
 from sklearn.base import is_classifier
+from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_X_y, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -32,6 +33,7 @@ from deltarule.estimators.samples import Samples, divide, rows_of
 from deltarule.estimators.scaling import Scaling, scaling_of
 from deltarule.estimators.shuffling import ShuffledBatches
 from deltarule.estimators.sparse_inputs import REASON, DenseOnDemand, SparseEngine
+from deltarule.estimators.tasks import FitTasks
 from deltarule.estimators.watch import Follow, Watch
 from deltarule.network import Network
 from deltarule.training.loop import Training
@@ -49,7 +51,15 @@ NOT_CONVERGED = (
 SKLEARN_NAMES = {name: alias for alias, name in parameters.ALIASES.items()}
 
 
-class BasePerceptron(Predicting):
+class Call(NamedTuple):
+    """How a fit was called: with which generator, for one more epoch only, and who is told of its epochs."""
+
+    random_state: RandomState
+    incremental: bool
+    tasks: FitTasks | None
+
+
+class BasePerceptron(CallbackSupportMixin, Predicting):
     """A multilayer perceptron with scikit-learn's interface."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = parameters.CONSTRAINTS
@@ -101,9 +111,12 @@ class BasePerceptron(Predicting):
             self._initialize([samples.X.shape[1], *hidden, samples.y.shape[1]], samples.X.dtype, random_state)
         if incremental and self.early_stopping and validation is None:
             raise ValueError("partial_fit does not support early_stopping=True")
-        self._train(samples, validation, random_state, incremental)
+        tasks = None if incremental else FitTasks(self, given, self.max_iter)
+        self._train(samples, validation, Call(random_state, incremental, tasks))
         if not np.isfinite(self.network_.theta).all():
             raise ValueError(NOT_FINITE)
+        if tasks is not None:
+            tasks.end(dict)
         return self
 
     def _checked(self, given: Samples, first: bool = False, incremental: bool | None = None) -> Samples:
@@ -158,52 +171,57 @@ class BasePerceptron(Predicting):
         self.validation_scores_ = [] if self.early_stopping else None
         self.best_validation_score_ = -np.inf if self.early_stopping else None
 
-    def _train(
-        self, samples: Samples, validation: Samples | None, random_state: RandomState, incremental: bool
-    ) -> None:
+    def _train(self, samples: Samples, validation: Samples | None, call: Call) -> None:
         """Run the training loop on the rows, less those that are held out to be watched."""
         if self.early_stopping and validation is None and not self._is_quasi_newton():
             stratify = samples.y if is_classifier(self) and self.n_outputs_ == 1 else None
-            samples, validation = divide(samples, self.validation_fraction, random_state, stratify)
+            samples, validation = divide(samples, self.validation_fraction, call.random_state, stratify)
         if not self.standardize:
-            self._run(samples, validation, random_state, incremental)
+            self._run(samples, validation, call)
             return
         scaling = self._scaling(samples)
         try:
             watched = None if validation is None else scaling.of(validation)
-            self._run(scaling.of(samples), watched, random_state, incremental)
+            self._run(scaling.of(samples), watched, call)
         finally:
             scaling.fold(self.network_)
 
-    def _run(
-        self, samples: Samples, validation: Samples | None, random_state: RandomState, incremental: bool
-    ) -> None:
+    def _run(self, samples: Samples, validation: Samples | None, call: Call) -> None:
         """Run the training loop to its end."""
-        before = self._solver_state[1] if incremental and hasattr(self, "_solver_state") else None
+        before = self._solver_state[1] if call.incremental and hasattr(self, "_solver_state") else None
         rate = parameters.rate_of(self, before)
-        epochs = 1 if incremental else self.max_iter
-        job = self._job(samples, rate, random_state, epochs)
-        state = self._state_for(job, incremental)
+        epochs = 1 if call.incremental else self.max_iter
+        job = self._job(samples, rate, call.random_state, epochs)
+        state = self._state_for(job, call.incremental)
         scored = validation if self.early_stopping else None
         score = None if scored is None else partial(self._score_of, scored)
         watch = Follow(self) if self._is_quasi_newton() else Watch(self, job, rate, score)
         watched = self._rows_to_watch(validation, job.objective)
-        settings = Settings(epochs, watched, callbacks=(watch,))
+        follow = watch if call.tasks is None else call.tasks.following(watch, self._fitted_so_far)
+        settings = Settings(epochs, watched, callbacks=(follow, *self.callbacks))
         training = Training(self._engine_for(job, watched), job, state, settings)
         training.warns = False
         self.n_iter_ = 0
         self.history_ = training.run()
         self._solver_state = state, rate
-        self._conclude(watch, training, incremental)
+        self._conclude(watch, training, call.incremental)
+
+    def _fitted_so_far(self) -> dict[str, Any]:
+        """What makes a copy one that is fitted as far as the run has come."""
+        network = self.network_.copy()
+        if self.standardize and self.scaling_ is not None:
+            self.scaling_.fold(network)
+        return {"network_": network}
 
     def _scaling(self, samples: Samples) -> Scaling:
         """The scaling that a first fit has learned; the parameters become those for scaled rows."""
         known = self.scaling_
+        is_new = known is None and not self.loss_curve_
         if known is None:
             output = self.network_.architecture.activations[-1]
             takes_any = inputs.record(LOSSES, self._loss()).y_domain == REALS
             self.scaling_ = known = scaling_of(samples, output is IDENTITY and takes_any)
-        if self.loss_curve_:
+        if not is_new:
             known.unfold(self.network_)
         return known
 

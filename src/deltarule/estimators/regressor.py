@@ -42,6 +42,8 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         categorical_features: "auto" takes data frames with text, categories and missing values: numbers are
             standardized, categories one-hot, as ``transform_.describe()`` says. A list names columns that are
             categories whatever they hold. With None, and where all columns are numbers, X is taken as it is.
+        callbacks: functions that are called with each ``EpochReport``; one that returns True stops the fit.
+            Those of scikit-learn's own protocol are given to ``set_callbacks``.
 
     >>> X, y = [[0.1 * row] for row in range(20)], list(range(20))
     >>> model = MLPRegressor(hidden_layer_sizes=(), learning_rate_init=0.1, max_iter=2000, random_state=0)
@@ -91,6 +93,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
         dtype: str = "auto",
         standardize: bool = False,
         categorical_features: Any = "auto",
+        callbacks: Any = (),
     ) -> None:
         self._keep(locals())
 
