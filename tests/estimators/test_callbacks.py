@@ -71,6 +71,7 @@ def test_an_epoch_that_never_ran_is_ended() -> None:
     model = dr.MLPRegressor(**SMALL, callbacks=[lambda report: report.epoch == 2]).set_callbacks(diary)
     model.fit(X, Y)
     assert model.n_iter_ == 2
+    assert model.history_.stop.message == "stopped by a callback after epoch 2"
     assert diary.lines[-4:] == ["begin epoch 2", "end epoch 2", "end fit 0", "teardown"]
     assert len(diary.scores) == 3
 

@@ -305,8 +305,8 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         if isinstance(watch, Follow):
             watch.conclude(training, stop)
             return
-        if stop == "callback":
-            self.history_.stop = watch.stop
+        if stop == "callback":  # the user's own, where it was not scikit-learn's rule
+            self.history_.stop = watch.stop or self.history_.stop
         if stop == "epochs" and not incremental:
             warnings.warn(NOT_CONVERGED.format(self.max_iter), ConvergenceWarning, stacklevel=2)
         if self.early_stopping:

@@ -94,6 +94,7 @@ class Watch:
             return self._stop("Learning rate too small. Stopping.")
         rate.of_epoch[-1] = rate.now / 5.0
         self._stop(f"Setting learning rate to {rate.now:f}")
+        self.stop = None
         est._no_improvement_count = 0
         return False
 
