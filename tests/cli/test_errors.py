@@ -170,7 +170,9 @@ USAGE = {
         2,
         "there is no task 'regress'. Did you mean 'regression'? Allowed: auto, regression, classification.",
     ),
-    "rate": Case("train table.csv -t answer --learning-rate nan", 2, "a number above 0, or 'auto'; got 'nan'"),
+    "rate": Case(
+        "train table.csv -t answer --learning-rate nan", 2, "a number above 0, or 'auto'; got 'nan'"
+    ),
     "negative rate": Case("train table.csv -t answer --learning-rate=-1", 2, "got '-1'"),
     "fraction": Case(
         "train table.csv -t answer --held-out 1",
