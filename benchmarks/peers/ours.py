@@ -13,6 +13,7 @@ class Engine:
 
     engine: str
     dtype = "float32"
+    dropout = 0.0
 
     def __init__(self, problem: Problem) -> None:
         work = problem.work
@@ -28,6 +29,7 @@ class Engine:
             optimizer=self.optimizer,
             batch_size=self.work.batch_size,
             epochs=epochs,
+            dropout=self.dropout,
             engine=self.engine,
             seed=SEED,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,12 +81,12 @@ class Objective:
         """J from Σ wᵢ ℓᵢ and Σ wᵢ."""
         return self.reduce(loss, weight) + self.share(self.penalty(theta), weight)
 
-    def reduce(self, total: Reduced, weight: float) -> Reduced:
+    def reduce(self, total: Reduced, weight: Any) -> Reduced:
         """Divide a sum over rows by their weight, if the reduction is "mean": the one place that divides."""
         return total / weight if self.reduction == "mean" else total
 
-    def share(self, penalties: Reduced, weight: float) -> Reduced:
-        """What penalties add to a J over rows of that weight."""
+    def share(self, penalties: Reduced, weight: Any) -> Reduced:
+        """What penalties add to a J over rows of that weight; of several J, arrays."""
         return self.reduce(penalties, weight) if self.averages_penalties else penalties
 
     def penalty(self, theta: Array) -> float:

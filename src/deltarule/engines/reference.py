@@ -73,7 +73,8 @@ def _dropout(job: Job, epoch: int, batch: Selection) -> list[Array]:
     if job.dropout is None:
         return []
     hidden = job.objective.architecture.widths[1:-1]
-    return job.dropout.factors(hidden, epoch, np.arange(job.plan.n)[batch], job.rows.X.dtype)
+    rows = np.arange(job.plan.n)[batch] if isinstance(batch, slice) else batch
+    return job.dropout.factors(hidden, epoch, rows, job.rows.X.dtype)
 
 
 def blocks(n: int, size: int = ROWS_PER_BLOCK) -> list[slice]:

@@ -16,8 +16,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from deltarule.core.activations import Activation
-from deltarule.core.losses import Loss
+from deltarule.core.activations import SIGMOID, SOFTMAX, Activation
+from deltarule.core.losses import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, Loss
 from deltarule.estimators import parameters
 from deltarule.estimators.perceptron import BasePerceptron
 from deltarule.estimators.samples import Samples, watched
@@ -210,12 +210,11 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         return of_rows.astype(samples.X.dtype) if samples.w is None else samples.w * of_rows
 
     def _output(self) -> Activation:
-        several = self._label_binarizer.y_type_ == "multiclass"
-        return parameters.activation("softmax" if several else "sigmoid")
+        return SOFTMAX if self._label_binarizer.y_type_ == "multiclass" else SIGMOID
 
     def _loss(self) -> str | Loss:
-        softmax = self.network_.architecture.activations[-1].name == "softmax"
-        return parameters.loss("cross_entropy" if softmax else "binary_cross_entropy")
+        output = self.network_.architecture.activations[-1]
+        return CROSS_ENTROPY if output is SOFTMAX else BINARY_CROSS_ENTROPY
 
     def _labels(self, y: Any) -> Any:
         return self._label_binarizer.inverse_transform(y)

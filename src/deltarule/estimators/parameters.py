@@ -11,10 +11,12 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from deltarule import inputs
-from deltarule.core.activations import ACTIVATIONS, Activation
+from deltarule.core.activations import ACTIVATIONS, EXPONENTIAL, IDENTITY, SIGMOID, SOFTMAX, Activation
 from deltarule.core.learning_rates import Progress, Schedule
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, AnyOptimizer, Optimizer
+from deltarule.engines.base import Engine
+from deltarule.engines.selection import ENGINES
 from deltarule.errors import InputError, message
 
 ALIASES = {"logistic": "sigmoid", "exp": "exponential"}  # scikit-learn's name: the name in the registry
@@ -64,7 +66,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "standardize": ["boolean"],
     "callbacks": [list, tuple],
     "categorical_features": [StrOptions({"auto"}), list, tuple, None],
-    "engine": [str, object],
+    "engine": [StrOptions({"auto", *ENGINES}), Engine],
 }
 
 
@@ -94,8 +96,7 @@ def loss(given: str | Loss) -> Loss:
 
 def natural_output(of: Loss) -> Activation:
     """Return the output activation that goes with a loss: the first of the usual ones that it allows."""
-    usual = [ACTIVATIONS[name] for name in ("identity", "exponential", "sigmoid", "softmax")]
-    return next(output for output in usual if of.allows(output))
+    return next(output for output in (IDENTITY, EXPONENTIAL, SIGMOID, SOFTMAX) if of.allows(output))
 
 
 def hidden_widths(given: Any) -> list[int]:

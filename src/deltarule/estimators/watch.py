@@ -10,7 +10,6 @@ from scipy.optimize import OptimizeResult
 from sklearn.utils.optimize import _check_optimize_result
 
 from deltarule.core.arrays import Array
-from deltarule.core.objective import Objective
 from deltarule.engines.base import Job
 from deltarule.training.loop import Training
 from deltarule.training.reports import EpochReport, Stop, StopKind
@@ -88,17 +87,19 @@ class Watch:
             rate.of_epoch[-1] = float(est.learning_rate_init) / (est.t_ + 1) ** est.power_t
         if est._no_improvement_count <= est.n_iter_no_change:
             return False
-        if not follows or est.learning_rate != "adaptive":
-            return self._stop("Stopping.")
-        if rate.now <= 1e-6:
-            return self._stop("Learning rate too small. Stopping.")
+        adapts = follows and est.learning_rate == "adaptive"
+        if not adapts or rate.now <= 1e-6:
+            said = self._say("Learning rate too small. Stopping." if adapts else "Stopping.")
+            kind: StopKind = "tolerance" if self.score is None else "early_stopping"
+            self.stop = Stop(kind, f"stopped after epoch {est.n_iter_}: {said[0].lower()}{said[1:]}")
+            return True
         rate.of_epoch[-1] = rate.now / 5.0
-        self._stop(f"Setting learning rate to {rate.now:f}")
-        self.stop = None
+        self._say(f"Setting learning rate to {rate.now:f}")
         est._no_improvement_count = 0
         return False
 
-    def _stop(self, then: str) -> bool:
+    def _say(self, then: str) -> str:
+        """Return what did not happen, and print it and what comes of it where that is asked for."""
         est = self.estimator
         what = "Training loss" if self.score is None else "Validation score"
         said = (
@@ -106,9 +107,7 @@ class Watch:
         )
         if est.verbose:
             print(f"{said}. {then}")
-        kind: StopKind = "tolerance" if self.score is None else "early_stopping"
-        self.stop = Stop(kind, f"stopped after epoch {est.n_iter_}: {said[0].lower()}{said[1:]}")
-        return True
+        return said
 
 
 class Follow:
@@ -145,7 +144,7 @@ def mean_objective(job: Job, report: EpochReport) -> float:
         raise ValueError("the run must record its steps")
     counts, weights = _steps(job, report.epoch - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        of_step = losses + _shares(job.objective, penalties, weights)
+        of_step = losses + job.objective.share(penalties, weights)
     return float(np.sum(np.where(weights > 0.0, of_step * counts, 0.0)) / counts[weights > 0.0].sum())
 
 
@@ -156,7 +155,3 @@ def _steps(job: Job, epoch: int) -> tuple[Array, Array]:
     counts = np.array([len(part) for part in parts], dtype=float)
     w = job.rows.w
     return counts, counts if w is None else np.array([w[part].sum(dtype=float) for part in parts])
-
-
-def _shares(objective: Objective, penalties: Array, weights: Array) -> Array:
-    return penalties / weights if objective.averages_penalties else penalties
