@@ -126,20 +126,9 @@ Seed = Annotated[
 ]
 
 
-def begin(
-    table: Path,
-    target: str,
-    exclude: Sequence[str] | None,
-    categorical: Sequence[str] | None,
-    numeric: Sequence[str] | None,
-    written: Dialect = AUTO,
-    **settings: Any,
-) -> TableTraining:
-    """Return a run that can be started, and print what was understood of the table.
-
-    The settings are options, or arguments of ``TableModel.training``; see `arguments_of`.
-    """
-    frame, arguments = asked(table, target, exclude, categorical, numeric, written, **settings)
+def begin(table: Path, **chosen: Any) -> TableTraining:
+    """Return a run that can be started, and print what was understood of the table; see `asked`."""
+    frame, arguments = asked(table, **chosen)
     training = TableModel.training(frame, **arguments)
     say(f"{table}: {frame.n_rows:,} rows. A {training.task.name}: {training.task.reason}.")
     show_columns(training, arguments["exclude"])
@@ -156,7 +145,10 @@ def asked(
     written: Dialect = AUTO,
     **settings: Any,
 ) -> tuple[Table, dict[str, Any]]:
-    """Return the table in a file and the other arguments of ``TableModel.training``."""
+    """Return the table in a file and the other arguments of ``TableModel.training``.
+
+    The settings are options, or such arguments; see `arguments_of`.
+    """
     frame = as_table(read_table(table, **written._asdict()))
     names = frame.names
     if written.header and target.isdigit() and target not in names:

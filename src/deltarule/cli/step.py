@@ -83,11 +83,11 @@ def step(
         require_update_rule(OPTIMIZERS[optimizer])
         training = begin(
             table,
-            target,
-            exclude,
-            categorical,
-            numeric,
-            Dialect(not no_header, delimiter, decimal),
+            target=target,
+            exclude=exclude,
+            categorical=categorical,
+            numeric=numeric,
+            written=Dialect(not no_header, delimiter, decimal),
             task=task,
             hidden=hidden,
             activation=activation,

@@ -149,11 +149,11 @@ def train(
         written = Dialect(not no_header, delimiter, decimal)
         training = begin(
             table,
-            target,
-            exclude,
-            categorical,
-            numeric,
-            written,
+            target=target,
+            exclude=exclude,
+            categorical=categorical,
+            numeric=numeric,
+            written=written,
             weights=weights,
             offset=offset,
             exposure=exposure,
