@@ -164,7 +164,9 @@ def _optimizer_of(estimator: Any, rate: Any) -> AnyOptimizer:
     if estimator.solver == "sgd":
         return SGD(rate, estimator.momentum, estimator.nesterovs_momentum and estimator.momentum > 0)
     if estimator.solver == "lbfgs":
-        return LBFGS(gradient_tolerance=estimator.tol, max_evaluations=estimator.max_fun)
+        lbfgs = LBFGS(gradient_tolerance=estimator.tol, max_evaluations=estimator.max_fun)
+        is_convex = not hidden_widths(estimator.hidden_layer_sizes)  # there only tol says how far to go
+        return replace(lbfgs, function_tolerance=0.0) if is_convex else lbfgs
     if estimator.solver == "adam":
         betas = estimator.beta_1, estimator.beta_2
         return Adam(rate, *betas, estimator.epsilon, epsilon_form="before_bias_correction")
