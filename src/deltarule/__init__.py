@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from deltarule.inputs import one_hot as one_hot
     from deltarule.loading import load as load
     from deltarule.network import Network as Network
+    from deltarule.progress_bar import ProgressBar as ProgressBar
     from deltarule.registration import register as register
     from deltarule.table_model import TableModel as TableModel
     from deltarule.training.loop import Training as Training
@@ -160,6 +161,7 @@ _HOME = {
     "deltarule.inputs": ("one_hot",),
     "deltarule.loading": ("load",),
     "deltarule.network": ("Network",),
+    "deltarule.progress_bar": ("ProgressBar",),
     "deltarule.registration": ("register",),
     "deltarule.table_model": ("TableModel",),
     "deltarule.training.loop": ("Training",),

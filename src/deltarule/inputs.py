@@ -232,7 +232,7 @@ def loss_for(given: str | Loss, output: Activation) -> Loss:
             f"so the pair of {loss.name} and output activation {output.name} is refused",
             found=f"an output range of {output.range}",
             allowed=", ".join(allowed) or "an activation of your own with that range",
-            hint=f'Try activations=[..., "{allowed[0]}"].' if allowed else "",
+            hint=f'Try the output activation "{allowed[0]}".' if allowed else "",
         )
     )
 

@@ -6,14 +6,14 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TextIO
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from deltarule.errors import DeltaruleWarning, DivergenceWarning
+from deltarule.progress_bar import Bar, ProgressBar
 from deltarule.training.reports import EpochReport
 
 WIDTH_OF_A_FILE = 100
@@ -91,35 +91,14 @@ def warnings_as_notes() -> Iterator[None]:
 
 
 @contextmanager
-def progress(epochs: int) -> Iterator[Callable[[EpochReport], None]]:
+def progress() -> Iterator[Callable[[EpochReport], None]]:
     """Yield a function that shows a report in a live bar; it does nothing where there is no terminal."""
-    with bar("Epoch", epochs) as update:
-        yield lambda report: update(report.epoch, _losses(report))
+    with closing(ProgressBar(transient=True, console=console())) as show:
+        yield show
 
 
 @contextmanager
 def bar(word: str, total: int) -> Iterator[Callable[[float, str], None]]:
     """Yield a function that moves a live bar and sets its text; without a terminal it does nothing."""
-    screen = console()
-    if not (screen.is_terminal and sys.stdout.isatty()):
-        yield lambda completed, text: None
-        return
-    with Progress(*_parts_of_the_bar(word), console=screen, transient=True, expand=True) as live:
-        task = live.add_task("", total=total, text="")
-        yield lambda completed, text: live.update(task, completed=completed, text=text)
-
-
-def _parts_of_the_bar(word: str) -> list[TextColumn | MofNCompleteColumn | BarColumn | TimeRemainingColumn]:
-    return [
-        TextColumn(word),
-        MofNCompleteColumn(),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[text]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-    ]
-
-
-def _losses(report: EpochReport) -> str:
-    text = f"loss {report.loss:.4g}"
-    return text if report.validation_loss is None else f"{text}, validation {report.validation_loss:.4g}"
+    with closing(Bar(word, total, console(), transient=True)) as live:
+        yield live.update

@@ -176,7 +176,7 @@ def train(
             validation=validation,
             seed=seed,
         )
-        stop = _run(training, nullcontext(lambda epoch: emit(of_epoch(epoch))) if json else progress(epochs))
+        stop = _run(training, nullcontext(lambda epoch: emit(of_epoch(epoch))) if json else progress())
         _save(training, output, stop, written)
         emit(_ending(training, output, stop))
     if stop == "interrupted":

@@ -6,7 +6,6 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import log_softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
@@ -17,15 +16,17 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import check_is_fitted
 
 from deltarule.core.activations import SIGMOID, SOFTMAX, Activation
-from deltarule.core.losses import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, Loss
+from deltarule.core.losses import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, HALF_SQUARED_ERROR, LOSSES, Loss
 from deltarule.estimators import parameters
 from deltarule.estimators.perceptron import BasePerceptron
+from deltarule.estimators.probabilities import are_probabilities, log_probabilities, probabilities
 from deltarule.estimators.samples import Samples, watched
 
 BALANCED_PARTS = (
     "class_weight 'balanced' is not supported for partial_fit. In order to use 'balanced' weights, use "
     "compute_class_weight('balanced', classes=classes, y=y) on all rows, and pass the result as a dict."
 )
+NATURAL = ("auto", "log_loss")  # the losses that go with the outputs
 
 
 class MLPClassifier(ClassifierMixin, BasePerceptron):
@@ -41,6 +42,12 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
             ``dr.AdamW(dr.CosineDecay(0.01))``.
         learning_rate_init: a number or a schedule, or one per layer; not used by a record, which has its own.
         alpha, ..., max_fun: as in scikit-learn.
+        loss: "auto" is cross-entropy for softmax, binary cross-entropy for other outputs between 0 and 1, and
+            half_squared_error for the rest. "log_loss" is one of the first two. Any loss of deltarule by name
+            or as a record may be asked for; targets are 0 and 1.
+        output_activation: of the output layer; "auto" is softmax for more than two classes, unless the loss
+            is binary cross-entropy, otherwise sigmoid. ``predict_proba`` needs outputs between 0 and 1, and
+            divides by their sum where that is not 1.
         dropout: p of each hidden unit to be left out, per row and epoch; one, or one per hidden layer.
         clip_norm: a longer gradient is shortened to this length.
         alpha_scaling: "batch" divides ``alpha`` by the weight of each batch, as scikit-learn; "data" by that
@@ -66,6 +73,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **parameters.CONSTRAINTS,
+        "loss": [StrOptions({*NATURAL, *LOSSES, *parameters.LOSS_ALIASES}), Loss],
+        "output_activation": [StrOptions({"auto"}), *parameters.ACTIVATION],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
@@ -97,6 +106,8 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         epsilon: float = 1e-8,
         n_iter_no_change: Any = 10,
         max_fun: int = 15000,
+        loss: Any = "auto",
+        output_activation: Any = "auto",
         dropout: Any = 0.0,
         clip_norm: float | None = None,
         alpha_scaling: str = "batch",
@@ -155,19 +166,16 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         watching = watched(X_val, y_val, sample_weight_val, offset_val)
         return self._fit(Samples(X, y, sample_weight, offset), watching, incremental=True)
 
+    @available_if(lambda estimator: estimator._check_probabilities())
     def predict_proba(self, X: Any, offset: Any = None) -> Any:
         """Return the probability of each class, (n, c), in the order of ``classes_``."""
         check_is_fitted(self)
-        p = self._outputs(X, offset)
-        return np.hstack([1.0 - p, p]) if self.n_outputs_ == 1 else p
+        return probabilities(self._outputs(X, offset), *self._kind())
 
+    @available_if(lambda estimator: estimator._check_probabilities())
     def predict_log_proba(self, X: Any, offset: Any = None) -> Any:
         """Return the logarithm of the probability of each class, (n, c): finite, however small that is."""
-        p, z = self.predict_proba(X, offset), self._scores(X, offset)
-        if self.n_outputs_ == 1:
-            z = np.hstack([-z, z])
-        log_p = log_softmax(z, axis=1) if self.out_activation_ == "softmax" else -np.logaddexp(0.0, -z)
-        return np.where(p > 0.5, np.log(np.maximum(p, 0.5)), log_p)  # the classes with p = 1 stay equal
+        return log_probabilities(self.predict_proba(X, offset), self._scores(X, offset), *self._kind())
 
     def decision_function(self, X: Any, offset: Any = None) -> Any:
         """Return z of the output layer, (n,) for two classes, otherwise (n, c)."""
@@ -210,11 +218,36 @@ class MLPClassifier(ClassifierMixin, BasePerceptron):
         return of_rows.astype(samples.X.dtype) if samples.w is None else samples.w * of_rows
 
     def _output(self) -> Activation:
-        return SOFTMAX if self._label_binarizer.y_type_ == "multiclass" else SIGMOID
+        if self.output_activation != "auto":
+            return parameters.activation(self.output_activation)
+        loss = None if self.loss in NATURAL else parameters.loss(self.loss)
+        return SOFTMAX if self._is_exclusive() and loss is not BINARY_CROSS_ENTROPY else SIGMOID
 
-    def _loss(self) -> str | Loss:
+    def _loss(self) -> Loss:
+        if self.loss not in NATURAL:
+            return parameters.loss(self.loss)
         output = self.network_.architecture.activations[-1]
-        return CROSS_ENTROPY if output is SOFTMAX else BINARY_CROSS_ENTROPY
+        if output is SOFTMAX:
+            return CROSS_ENTROPY
+        has_log = self.loss == "log_loss" or BINARY_CROSS_ENTROPY.allows(output)
+        return BINARY_CROSS_ENTROPY if has_log else HALF_SQUARED_ERROR
+
+    def _is_exclusive(self) -> bool:
+        """Whether a row has one of several classes, each with its output."""
+        return bool(self._label_binarizer.y_type_ == "multiclass")
+
+    def _kind(self) -> tuple[Activation, bool]:
+        return self.network_.architecture.activations[-1], self._is_exclusive()
+
+    def _check_probabilities(self) -> bool:
+        asked = self.output_activation
+        if asked != "auto" and not are_probabilities(parameters.activation(asked)):
+            name = parameters.activation(asked).name
+            raise AttributeError(
+                f"probability estimates are not available for output_activation={name!r}, whose outputs are "
+                'not between 0 and 1. Try decision_function, or "sigmoid".'
+            )
+        return True
 
     def _labels(self, y: Any) -> Any:
         return self._label_binarizer.inverse_transform(y)

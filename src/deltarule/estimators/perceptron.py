@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from deltarule import inputs, preparation
 from deltarule.core.activations import IDENTITY, Activation
 from deltarule.core.arrays import REALS
-from deltarule.core.losses import LOSSES, Loss
+from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Rows, weight_of
 from deltarule.core.optimizers import LBFGS
 from deltarule.core.penalties import L2
@@ -219,7 +219,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         is_new = known is None and not self.loss_curve_
         if known is None:
             output = self.network_.architecture.activations[-1]
-            takes_any = inputs.record(LOSSES, self._loss()).y_domain == REALS
+            takes_any = self._loss().y_domain == REALS and not is_classifier(self)
             self.scaling_ = known = scaling_of(samples, output is IDENTITY and takes_any)
         if not is_new:
             known.unfold(self.network_)
@@ -350,7 +350,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
     def _output(self) -> Activation: ...
 
     @abstractmethod
-    def _loss(self) -> str | Loss: ...
+    def _loss(self) -> Loss: ...
 
     @abstractmethod
     def _labels(self, y: Any) -> Any: ...

@@ -154,7 +154,7 @@ class MLPRegressor(RegressorMixin, BasePerceptron):
             return parameters.activation(self.output_activation)
         return parameters.natural_output(parameters.loss(self.loss))
 
-    def _loss(self) -> str | Loss:
+    def _loss(self) -> Loss:
         return parameters.loss(self.loss)
 
     def _labels(self, y: Any) -> Any:

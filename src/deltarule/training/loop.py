@@ -203,9 +203,13 @@ class Training(Iterator[EpochReport]):
         return None if self._minimization is None else self._minimization.stop
 
     def _close(self) -> None:
-        """End what waits beside this run; nothing is left of one that is over."""
+        """End what waits beside this run, and what callbacks have begun."""
         if self._minimization is not None:
             self._minimization.close()
+        for callback in self.settings.callbacks:
+            close = getattr(callback, "close", None)
+            if close is not None:
+                close()
 
     def _time_limit(self) -> Stop | None:
         limit, seconds = self.settings.time_limit, time.perf_counter() - self._start

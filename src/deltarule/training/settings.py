@@ -36,7 +36,8 @@ class Settings:
         tol: stop when the training loss changes by less than this from one epoch to the next.
         target_loss: stop when the training loss is at most this.
         time_limit: stop after the epoch in which this many seconds have passed.
-        callbacks: called with each report; one that returns True stops the run.
+        callbacks: called with each report; one that returns True stops the run. One that has ``close`` is
+            closed where the run ends, for whatever reason.
     """
 
     epochs: int = 100
