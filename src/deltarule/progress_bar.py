@@ -96,5 +96,5 @@ def _is_live(console: Console) -> bool:
 
 
 def _losses(report: EpochReport) -> str:
-    text = f"loss {report.loss:.4g}"
-    return text if report.validation_loss is None else f"{text}, validation {report.validation_loss:.4g}"
+    text = f"loss {report.loss:#.4g}"
+    return text if report.validation_loss is None else f"{text}, validation {report.validation_loss:#.4g}"

@@ -47,7 +47,7 @@ def test_the_line_shows_epochs_and_both_losses() -> None:
     history = train(validation=0.2, callbacks=[dr.ProgressBar(console=screen)])
     last = seen(screen)[-1]
     assert last.startswith("Epoch 5/5")
-    losses = f"loss {history.loss[-1]:.4g}, validation {history.validation_loss[-1]:.4g}"
+    losses = f"loss {history.loss[-1]:#.4g}, validation {history.validation_loss[-1]:#.4g}"
     assert losses in last
     assert last.endswith(" s")
     assert screen.file.getvalue().count(SHOWS_CURSOR) == 1
@@ -56,7 +56,7 @@ def test_the_line_shows_epochs_and_both_losses() -> None:
 def test_without_validation_rows_it_shows_one_loss() -> None:
     screen = terminal()
     history = train(callbacks=[dr.ProgressBar(console=screen)])
-    assert f"loss {history.loss[-1]:.4g} " in seen(screen)[-1]
+    assert f"loss {history.loss[-1]:#.4g} " in seen(screen)[-1]
     assert "validation" not in screen.file.getvalue()
 
 
@@ -136,7 +136,7 @@ def test_estimators_show_it_beside_what_verbose_prints(capsys: pytest.CaptureFix
     model = dr.MLPRegressor(**settings, callbacks=[dr.ProgressBar(console=screen)])
     model.fit(X, Y.ravel(), X_val=X[:5], y_val=Y[:5].ravel())
     loss, watched = model.history_.loss[-1], model.history_.validation_loss[-1]
-    assert f"loss {loss:.4g}, validation {watched:.4g}" in seen(screen)[-1]
+    assert f"loss {loss:#.4g}, validation {watched:#.4g}" in seen(screen)[-1]
     printed = capsys.readouterr().out
     assert printed.startswith("Iteration 1, loss = ")
     assert "Epoch" not in printed
