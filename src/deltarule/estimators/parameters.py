@@ -152,12 +152,15 @@ def optimizer_of(estimator: Any, rate: RateOfEpoch | None, n_layers: int) -> Any
     Raises:
         ValueError: there are several learning rates, but not one per layer.
     """
-    return inputs.optimizer_for(_optimizer_of(estimator, rate or _as_given(estimator)), n_layers)
+    return inputs.optimizer_for(_optimizer_of(estimator, _learning_rate(estimator, rate)), n_layers)
 
 
-def _as_given(estimator: Any) -> Any:
+def _learning_rate(estimator: Any, rate: RateOfEpoch | None) -> Any:
+    """What the run is given: a number where nothing will change it."""
     given = estimator.learning_rate_init
-    return given if isinstance(given, Schedule) else tuple(given)
+    if rate is None:
+        return given if isinstance(given, Schedule) else tuple(given)
+    return rate if estimator.solver == "sgd" and estimator.learning_rate != "constant" else rate.now
 
 
 def _optimizer_of(estimator: Any, rate: Any) -> AnyOptimizer:

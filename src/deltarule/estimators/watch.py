@@ -33,13 +33,14 @@ class Watch:
 
     def __init__(self, estimator: Any, job: Job, rate: Any, score: Score | None) -> None:
         self.estimator, self.job, self.rate, self.score = estimator, job, rate, score
+        self.mean_objective = MeanObjective(job)
         self.stop: Stop | None = None  # why it ended the run, if it did
 
     def __call__(self, report: EpochReport) -> bool:
         est = self.estimator
         est.n_iter_ += 1
         est.t_ += self.job.plan.n
-        self._keep(mean_objective(self.job, report))
+        self._keep(self.mean_objective(report))
         if est.verbose:
             print(f"Iteration {est.n_iter_}, loss = {est.loss_:.8f}")
         self._keep_score()
@@ -137,21 +138,28 @@ class Follow:
             _check_optimize_result("lbfgs", end, est.max_iter)
 
 
-def mean_objective(job: Job, report: EpochReport) -> float:
-    """The mean over rows of the objective of their step, at the parameters before it."""
-    losses, penalties = report.step_losses, report.step_penalties
-    if losses is None or penalties is None:
-        raise ValueError("the run must record its steps")
-    counts, weights = _steps(job, report.epoch - 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        of_step = losses + job.objective.share(penalties, weights)
-    return float(np.sum(np.where(weights > 0.0, of_step * counts, 0.0)) / counts[weights > 0.0].sum())
+class MeanObjective:
+    """The mean over rows of the objective of their step, at the parameters before it: scikit-learn's loss."""
 
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._alike: tuple[Array, Array] | None = None  # the steps of any epoch, where rows have no weights
 
-def _steps(job: Job, epoch: int) -> tuple[Array, Array]:
-    """The number of rows and the weight of each step."""
-    numbers = np.arange(job.plan.n)
-    parts = [numbers[batch] for batch in job.plan.epoch(epoch)]
-    counts = np.array([len(part) for part in parts], dtype=float)
-    w = job.rows.w
-    return counts, counts if w is None else np.array([w[part].sum(dtype=float) for part in parts])
+    def __call__(self, report: EpochReport) -> float:
+        losses, penalties = report.step_losses, report.step_penalties
+        if losses is None or penalties is None:
+            raise ValueError("the run must record its steps")
+        counts, weights = self._alike or self._steps(report.epoch - 1)
+        if self.job.rows.w is None:
+            self._alike = counts, weights
+        trained = weights > 0.0
+        of_step = losses[trained] + self.job.objective.share(penalties[trained], weights[trained])
+        return float(of_step @ counts[trained] / counts[trained].sum())
+
+    def _steps(self, epoch: int) -> tuple[Array, Array]:
+        """The number of rows and the weight of each step."""
+        w, batches = self.job.rows.w, self.job.plan.epoch(epoch)
+        numbers = np.arange(self.job.plan.n)
+        parts = [numbers[batch] for batch in batches]
+        counts = np.array([len(part) for part in parts], dtype=float)
+        return counts, counts if w is None else np.array([w[part].sum(dtype=float) for part in parts])

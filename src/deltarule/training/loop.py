@@ -55,7 +55,8 @@ class Training(Iterator[EpochReport]):
         self._start = time.perf_counter()
         self._chunk: _Chunk | None = None
         self._epochs_per_chunk = 1
-        self._watches_epochs = settings.watches_epochs or watches(job.learning_rates)
+        self._adapts_rates = watches(job.learning_rates)
+        self._watches_epochs = settings.watches_epochs or self._adapts_rates
 
     def __iter__(self) -> Self:
         return self
@@ -191,6 +192,8 @@ class Training(Iterator[EpochReport]):
 
     def _adapt_rates(self, report: EpochReport) -> Stop | None:
         """Tell the schedules that watch the loss, those of this run, what it is."""
+        if not self._adapts_rates:
+            return None
         loss = report.loss if report.validation_loss is None else report.validation_loss
         self.state.patience = after_epoch(self.job.learning_rates, self.state.patience, loss)
         if not exhausted(self.job.learning_rates, self.state.patience):
