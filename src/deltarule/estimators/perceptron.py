@@ -194,7 +194,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         job = self._job(samples, rate, call.random_state, epochs)
         state = self._state_for(job, call.incremental)
         scored = validation if self.early_stopping else None
-        score = None if scored is None else partial(self._score_of, scored)
+        score = None if scored is None else partial(self._score_of, scored, self._labels(scored.y))
         watch = Follow(self) if self._is_quasi_newton() else Watch(self, job, rate, score)
         watched = self._rows_to_watch(validation, job.objective)
         follow = watch if call.tasks is None else call.tasks.following(watch, self._fitted_so_far)
@@ -314,12 +314,12 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
 
     # -- judging ------------------------------------------------------------------------------------------
 
-    def _score_of(self, samples: Samples) -> float:
-        """The score of rows that were checked before; NaN where a prediction is not finite."""
+    def _score_of(self, samples: Samples, y: Any) -> float:
+        """The score of rows that were checked before, y as the caller has it; NaN where ŷ is not finite."""
         predicted = self._predict(samples.X, samples.offset, check_input=False)
         if np.issubdtype(predicted.dtype, np.floating) and not np.isfinite(predicted).all():
             return np.nan
-        return float(self._metric(self._labels(samples.y), predicted, sample_weight=samples.w))
+        return float(self._metric(y, predicted, sample_weight=samples.w))
 
     def _check_solver(self) -> bool:
         if self._is_quasi_newton():
