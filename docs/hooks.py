@@ -1,7 +1,7 @@
 """What the documentation makes while it is built: pages from root files and labs, tables, MathML.
 
 A line ``[[activations]]`` in a page is replaced by the table of that registry, a line
-``[[deltarule train --help]]`` by what the command answers.
+``[[deltarule train --help]]`` (or ``--help-all``) by what the command answers.
 """
 
 from __future__ import annotations
@@ -125,11 +125,12 @@ def cell(latex: str) -> str:
 
 
 def generated(what: str) -> str:
-    """Return the table of a registry, or what a command answers to --help."""
+    """Return the table of a registry, or what a command answers to --help or --help-all."""
     if what in TABLES:
         return table(TABLES[what]())
-    command = what.removeprefix("deltarule").removesuffix("--help").split()
-    answer = CliRunner().invoke(app, [*command, "--help"], terminal_width=100, prog_name="deltarule")
+    command, _, all_options = what.removeprefix("deltarule").rpartition("--help")
+    words = [*command.split(), f"--help{all_options}"]
+    answer = CliRunner().invoke(app, words, terminal_width=100, prog_name="deltarule")
     if answer.exit_code:
         raise PluginError(f"[[{what}]] is neither a table nor a command; got {answer.output}")
     return f"```text\n{answer.output.strip()}\n```"

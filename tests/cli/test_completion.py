@@ -14,6 +14,8 @@ from tests.cli.conftest import Run
     [
         ("deltarule tr", ["train"]),
         ("deltarule train --hid", ["--hidden"]),
+        ("deltarule train --drop", ["--dropout"]),
+        ("deltarule train --help", ["--help-all", "--help"]),
         ("deltarule datasets ex", ["export"]),
         ("deltarule train --optimizer ", list(OPTIMIZERS)),
         ("deltarule train --activation s", [name for name in ACTIVATIONS if name.startswith("s")]),

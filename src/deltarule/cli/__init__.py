@@ -19,6 +19,6 @@ display.py     how it speaks: sentences, notes, errors, the progress bar
 json_lines.py  what programs read: JSON, one object per line
 summary.py     what `train` tells of its model: columns, rows, network, scores
 ending.py      why training ended, and what to try
-help_pages.py  what --help looks like
+help_pages.py  what --help and --help-all look like
 failures.py    how it fails: one sentence on stderr, exit code 1, 2 or 130
 """

@@ -61,9 +61,16 @@ Update = Callable[[float, str], None]
 
 
 def compare(
-    *, seeds: int, jobs: int | None, output: Path | None, json: bool, config: object, **given: Any
+    *,
+    seeds: int,
+    jobs: int | None,
+    output: Path | None,
+    json: bool,
+    config: object,
+    help_all: bool,
+    **given: Any,
 ) -> None:
-    """Train every combination of some settings on the same rows of a table, and show the best first."""
+    """Train every combination of some settings on a table, CSV or Parquet, and show the best first."""
     with warnings_as_notes(), json_instead(json) as emit:
         plan = _plan(given, seeds)
         results = [] if output is None else resume(output, plan)

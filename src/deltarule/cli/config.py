@@ -12,7 +12,7 @@ from deltarule.cli.parameters import NONE
 from deltarule.errors import InputError, did_you_mean, message
 from deltarule.storage.atomic import in_words, quoted
 
-NOT_IN_A_FILE = ("config", "help")
+NOT_IN_A_FILE = ("config", "help", "help_all")
 COLUMNS = ("exclude", "categorical", "numeric", "offset")
 PER_LAYER = ("hidden", "dropout")
 

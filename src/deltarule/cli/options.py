@@ -90,9 +90,7 @@ def file_argument(metavar: str, help: str) -> Any:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-NoHeader = Annotated[
-    bool, option("--no-header", panel=TABLE, help="The first line is a row; columns are 1, 2, ...")
-]
+NoHeader = Annotated[bool, option("--no-header", panel=TABLE, help="No names in line 1; columns: 1, 2, ...")]
 Delimiter = Annotated[str, option(panel=TABLE, help="Between values: a character or tab.", metavar="MARK")]
 Decimal = Annotated[str, option(panel=TABLE, help="Decimal mark: point or comma.", metavar="MARK")]
 Task = Annotated[str, name(TABLE, "", ("auto", *TASKS), parameters.task)]

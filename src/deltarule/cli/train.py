@@ -15,6 +15,7 @@ from deltarule.cli import ending, parameters
 from deltarule.cli.config import Config
 from deltarule.cli.display import error, note, progress, say, warnings_as_notes
 from deltarule.cli.failures import INTERRUPTED, RUNTIME, ignore_interrupts
+from deltarule.cli.help_pages import HelpAll
 from deltarule.cli.json_lines import json_instead, of_epoch
 from deltarule.cli.options import (
     OPTIONS,
@@ -87,8 +88,8 @@ Dropout = Annotated[
     ),
 ]
 LabelSmoothing = Annotated[Any, number("Share of each target spread over all classes.", parameters.fraction)]
-Epochs = Annotated[Any, count("Passes over the rows (lbfgs: iterations).")]
-Patience = Annotated[Any, count("Epochs without improvement before stopping.")]
+Epochs = Annotated[Any, count("Passes (lbfgs: iterations).")]
+Patience = Annotated[Any, count("Epochs to wait for improvement.")]
 Output = Annotated[
     Path,
     option(
@@ -142,8 +143,9 @@ def train(
     output: Output = Path("model.safetensors"),
     json: Json = False,
     config: Config = None,
+    help_all: HelpAll = False,
 ) -> None:
-    """Train a network on a table and save it, with all that it needs to read new tables of this kind."""
+    """Train a network on a table, CSV or Parquet, and save it with all it needs to read new tables."""
     with warnings_as_notes(), json_instead(json) as emit:
         _require_output(output)
         written = Dialect(not no_header, delimiter, decimal)
