@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from deltarule import inputs, prediction, preparation
 from deltarule.core.activations import Activation
 from deltarule.core.architecture import Architecture
-from deltarule.core.arrays import Array, require_choice, require_flag, require_integer
+from deltarule.core.arrays import Array, Auto, require_choice, require_flag, require_integer
 from deltarule.core.equations import Gradients, Step
 from deltarule.core.initializers import INITIALIZERS, Initializer, draw_parameters
 from deltarule.core.losses import Loss
@@ -216,7 +216,7 @@ class Network:
         *,
         loss: str | Loss = "mean_squared_error",
         optimizer: str | AnyOptimizer = "sgd",
-        batch_size: int | None = preparation.BATCH_SIZE,
+        batch_size: int | Auto | None = "auto",
         epochs: int = 100,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -247,7 +247,7 @@ class Network:
             y: targets, (n, k) or, for one output, (n,).
             loss: a name or a ``dr.Loss``.
             optimizer: a name or a record such as ``dr.SGD(learning_rate=0.1)``.
-            batch_size: rows per step; None is the full batch, 1 is stochastic descent. L-BFGS takes all.
+            batch_size: rows per step; None is the full batch, 1 stochastic descent, "auto" 32 (L-BFGS: all).
             epochs: passes over the rows, at most; of L-BFGS, iterations.
             sample_weight: wᵢ ≥ 0, (n,).
             offset: added to z of the output layer, (n, k) or (n,).
@@ -293,7 +293,7 @@ class Network:
         *,
         loss: str | Loss = "mean_squared_error",
         optimizer: str | AnyOptimizer = "sgd",
-        batch_size: int | None = preparation.BATCH_SIZE,
+        batch_size: int | Auto | None = "auto",
         epochs: int = 100,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -343,9 +343,9 @@ class Network:
             time_limit=time_limit,
             callbacks=inputs.several("callbacks", callbacks),
         )
-        own = inputs.batches_of(batches, len(rows.X))
-        plan = BatchPlan(len(rows.X), batch_size, require_flag("shuffle", shuffle), remainder, seed, own)
         optimizer_ = inputs.optimizer_for(optimizer, self._architecture.n_layers)
+        size, own = preparation.batch_size_of(batch_size, optimizer_), inputs.batches_of(batches, len(rows.X))
+        plan = BatchPlan(len(rows.X), size, require_flag("shuffle", shuffle), remainder, seed, own)
         record = require_flag("record_steps", record_steps)
         drops = preparation.dropout_of(dropout, self._architecture, seed)
         job = preparation.job_of(objective, optimizer_, rows, plan, record, epochs, clip_norm, drops)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from deltarule import inputs
 from deltarule.core.activations import ACTIVATIONS
 from deltarule.core.architecture import Architecture
-from deltarule.core.arrays import DECAY, OPEN_UNIT, POSITIVE, Array, require_choice, require_number
+from deltarule.core.arrays import DECAY, OPEN_UNIT, POSITIVE, Array, Auto, require_choice, require_number
 from deltarule.core.dropout import Dropout
 from deltarule.core.initializers import symmetric_units
 from deltarule.core.losses import Loss
@@ -23,9 +23,6 @@ from deltarule.data.batches import BatchPlan
 from deltarule.data.splitting import split_rows
 from deltarule.engines.base import Job
 from deltarule.errors import InputError, SymmetryWarning, message, warn
-
-BATCH_SIZE = 32
-"""Rows per step where nobody says how many."""
 
 Validation: TypeAlias = float | Sequence[ArrayLike | None]
 
@@ -136,12 +133,31 @@ def job_of(
     return Job(objective, KeepGradient(), rows, whole, record_steps, epochs, minimizer=optimizer)
 
 
+def batch_size_of(given: int | Auto | None, optimizer: AnyOptimizer, usual: int = 32) -> int | None:
+    """Return the rows per step, None for all; "auto" is all for L-BFGS, which takes no less, else as usual.
+
+    Raises:
+        InputError: it is another text.
+
+    >>> from deltarule.core.optimizers import SGD
+    >>> batch_size_of("auto", SGD()), batch_size_of("auto", SGD(), usual=64), batch_size_of("auto", LBFGS())
+    (32, 64, None)
+    """
+    if not isinstance(given, str):
+        return given
+    text: str = given  # the caller's own code may have no types
+    if text != "auto":
+        asked = "`batch_size` must be a whole number, at least 1, or 'auto', or None for all rows"
+        raise InputError(message(asked, found=repr(text)))
+    return None if isinstance(optimizer, LBFGS) else usual
+
+
 def _require_full_batch(plan: BatchPlan) -> None:
-    """Refuse what was asked for in vain; the default size of batches means nothing."""
+    """Refuse what was asked for in vain."""
     why = "must be left out with L-BFGS, which uses all rows in every step"
     if plan.own is not None:
         raise InputError(message(f"`batches` {why}", found="some"))
-    if plan.batch_size not in (None, BATCH_SIZE) and plan.batch_size < plan.n:
+    if plan.batch_size is not None and plan.batch_size < plan.n:
         raise InputError(message(f"`batch_size` {why}", found=str(plan.batch_size)))
 
 

@@ -48,7 +48,7 @@ def test_one_table_with_the_best_first(run: Run, prices: Path) -> None:
     assert "prices.csv: 200 rows. A regression: " in answer.out
     assert "Rows: 128 to learn from, 32 to watch for early stopping, 40 held out" in answer.out
     assert "Runs: 4 to do, " in answer.out
-    same = "optimizer adam, learning rate auto, schedule constant, batch size 64, epochs 4, patience 20"
+    same = "optimizer adam, learning rate auto, schedule constant, batch size auto, epochs 4, patience 20"
     assert f"The same in all: {same}." in answer.out
     lines = lines_of(answer.out)
     assert {(hidden, activation) for hidden, activation, *_ in lines} == {
@@ -65,6 +65,7 @@ def test_one_table_with_the_best_first(run: Run, prices: Path) -> None:
         (),
         ("--seed", 4, "--seeds", 2),
         ("--hidden", "none", "--optimizer", "sgd,adam"),
+        ("--hidden", "none", "--batch-size", "auto,16"),
         ("--l2", "0,1e-3", "--clip-norm", "none,1.5", "--schedule", "constant,cosine"),
         ("--hidden", "5,4", "--dropout", "0", "--dropout", "0.25", "--dropout", "0.25,0.5"),
     ],

@@ -46,7 +46,7 @@ def test_train_help_fits_on_one_screen(run: Run) -> None:
     assert len(text.splitlines()) <= 40
     for panel in ("Table", "Network", "Training", "Options"):
         assert f"─ {panel} ─" in text
-    for default in ("adam", "tanh", "64,64", "64", "200", "20", "0.2", "model.safetensors"):
+    for default in ("adam", "tanh", "64,64", "auto", "200", "20", "0.2", "model.safetensors"):
         assert f"[default: {default}]" in text
 
 
@@ -58,7 +58,7 @@ def test_compare_help_fits_on_one_screen(run: Run) -> None:
         assert f"─ {panel}" in text
 
 
-@pytest.mark.parametrize(("verb", "lines"), [("train", 49), ("compare", 56)])
+@pytest.mark.parametrize(("verb", "lines"), [("train", 50), ("compare", 57)])
 def test_help_stays_short_in_a_narrow_terminal(run: Run, verb: str, lines: int) -> None:
     printed = run(verb, "--help").out.splitlines()
     assert max(map(len, printed)) == 80

@@ -273,6 +273,23 @@ def test_lbfgs_takes_all_rows_and_counts_iterations(run: Run, prices: Path) -> N
     assert (record["optimizer"]["name"], record["batch_size"], record["rows"]) == ("lbfgs", 160, 160)
 
 
+@pytest.mark.parametrize("size", [32, 64])
+def test_lbfgs_refuses_batches(run: Run, prices: Path, size: int) -> None:
+    answer = run("train", prices, "-t", "price", "--optimizer", "lbfgs", "--batch-size", size)
+    assert answer.code == 1
+    assert (
+        f"--batch-size must be left out with L-BFGS, which uses all rows in every step; got {size}."
+        in answer.err
+    )
+
+
+@pytest.mark.parametrize("words", [(), ("--batch-size", "auto"), ("--config", "run.toml")])
+def test_a_step_takes_64_rows_of_a_table(run: Run, prices: Path, words: tuple[str, ...]) -> None:
+    Path("run.toml").write_text('batch_size = "auto"')
+    assert run("train", prices, "-t", "price", "--epochs", 1, *words).code == 0
+    assert dr.load("model.safetensors").training_record["batch_size"] == 64
+
+
 def test_lbfgs_has_no_learning_rate(run: Run, prices: Path) -> None:
     answer = run("train", prices, "-t", "price", "--optimizer", "lbfgs", "--learning-rate", 0.1)
     assert answer.code != 0

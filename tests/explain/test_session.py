@@ -136,6 +136,8 @@ def test_the_rows_are_those_of_the_next_step() -> None:
     assert session.step().rows.tolist() == [3, 3, 1]
     assert session.step().rows.tolist() == [1, 5]
     assert dr.step_through(curve(), X, Y, batch_size=None).rows.tolist() == list(range(23))
+    twice = np.vstack([X, X]), np.vstack([Y, Y])
+    assert len(dr.step_through(curve(), *twice).rows) == 32
 
 
 def test_the_network_and_the_arrays_are_left_alone_and_are_no_longer_needed() -> None:

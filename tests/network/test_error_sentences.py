@@ -271,7 +271,11 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
     (lambda: train(epochs=-1), "`epochs` must be at least 0; got -1."),
     (lambda: train(epochs=2.0), "`epochs` must be a whole number, at least 0; got 2.0."),
     (lambda: train(batch_size=0), "`batch_size` must be at least 1; got 0."),
-    (lambda: train(batch_size="all"), "`batch_size` must be a whole number, at least 1; got 'all'."),
+    (
+        lambda: train(batch_size="all"),
+        "`batch_size` must be a whole number, at least 1, or 'auto', or None for all rows; got 'all'.",
+    ),
+    (lambda: train(batch_size=4.0), "`batch_size` must be a whole number, at least 1; got 4.0."),
     (
         lambda: train(remainder="dorp"),
         "`remainder` must be one of keep, drop, merge; got 'dorp'. Did you mean 'drop'?",

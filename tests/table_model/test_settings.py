@@ -42,6 +42,21 @@ def test_a_setting_reaches_the_run(name: str, value: Any) -> None:
     assert not np.array_equal(model.network.theta, plain.network.theta)
 
 
+@pytest.mark.parametrize(("optimizer", "size"), [("adam", 64), ("sgd", 64), ("lbfgs", 77)])
+def test_a_step_takes_64_rows_and_all_of_them_with_lbfgs(optimizer: str, size: int) -> None:
+    for asked in ({}, {"batch_size": "auto"}):
+        model = TableModel.train(exams(), target="grade", epochs=2, optimizer=optimizer, **asked)
+        assert (model.rows.train, model.network.training_record["batch_size"]) == (77, size)
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_lbfgs_refuses_fewer_rows_whatever_the_default_is(size: int) -> None:
+    settings: Any = {"target": "grade", "epochs": 2, "optimizer": "lbfgs"}
+    with pytest.raises(InputError, match=f"`batch_size` must be left out with L-BFGS.*got {size}"):
+        TableModel.train(exams(), batch_size=size, **settings)
+    assert TableModel.train(exams(), batch_size=None, **settings).network.training_record["batch_size"] == 77
+
+
 def test_the_loss_can_stop_the_run() -> None:
     kinds = [
         TableModel.train(exams(), target="grade", **rule).history.stop.kind

@@ -21,6 +21,7 @@ import deltarule as dr
 from deltarule.engines.base import EpochSums, Job, TrainingState
 from deltarule.engines.native.engine import NativeEngine, _native
 from deltarule.engines.reference import ReferenceEngine
+from deltarule.errors import InputError
 from deltarule.training.quasi_newton import Dialogue
 from tests.training.support import X_VAL, Y_VAL, X, Y, curve, line
 
@@ -160,13 +161,15 @@ def test_watched_or_not_it_is_the_same_run() -> None:
     assert nets[0].theta.tobytes() == nets[1].theta.tobytes()
 
 
-def test_the_default_batch_size_means_all_rows() -> None:
+def test_it_takes_all_rows_and_refuses_fewer() -> None:
     x = np.random.default_rng(0).normal(size=(80, 3))
-    nets = [curve(), curve()]
-    for net, size in zip(nets, ({}, {"batch_size": None}), strict=True):
-        net.train(x, x[:, 0] ** 2, optimizer="lbfgs", epochs=5, **size)
-    assert nets[0].theta.tobytes() == nets[1].theta.tobytes()
-    assert nets[0].training_record["batch_size"] == 80
+    nets, sizes = [curve() for _ in range(4)], ("auto", None, 80, 81)
+    for net, size in zip(nets, sizes, strict=True):
+        net.train(x, x[:, 0] ** 2, optimizer="lbfgs", epochs=5, batch_size=size)
+        assert net.training_record["batch_size"] == 80
+    assert len({net.theta.tobytes() for net in nets}) == 1
+    with pytest.raises(InputError, match=r"`batch_size` must be left out with L-BFGS.*got 32"):
+        curve().train(x, x[:, 0] ** 2, optimizer="lbfgs", batch_size=32)
 
 
 def test_a_second_run_begins_with_an_empty_memory() -> None:

@@ -35,6 +35,12 @@ def test_a_batch_size_of_n_or_more_is_the_full_batch(size: int) -> None:
     np.testing.assert_array_equal(theta_after(3, batch_size=size), theta_after(3, batch_size=None))
 
 
+@pytest.mark.parametrize("asked", [{}, {"batch_size": "auto"}])
+def test_a_step_takes_32_rows_unless_another_number_is_asked_for(asked: dict[str, Any]) -> None:
+    plan = line().training(np.zeros((80, 3)), np.zeros(80), **asked).job.plan
+    assert [len(rows) for rows in plan.epoch(0)] == [32, 32, 16]
+
+
 def test_stochastic_descent_takes_one_row_per_step_and_every_row_once() -> None:
     for epoch in rows_of_each_epoch(3, batch_size=1):
         assert [len(batch) for batch in epoch] == [1] * 23

@@ -26,7 +26,7 @@ from deltarule.storage.fields import JSON
 from deltarule.table_model import TableTraining
 
 WIDEST = 10_000
-NOT_TYPED = ("table", "output", "json", "config")
+NOT_TYPED = ("table", "output", "json", "config", "help_all")
 
 
 def show_rows(what: str, training: TableTraining) -> None:

@@ -24,7 +24,7 @@ from deltarule.data.tables import as_table, read_table
 from deltarule.data.targets import TASKS
 from deltarule.errors import TableError, message
 from deltarule.table_model import TableModel, TableTraining
-from deltarule.table_model.rates import CONSTANT, LEARNING_RATES
+from deltarule.table_model.rates import BATCH_SIZE, CONSTANT, LEARNING_RATES
 from deltarule.table_model.reading import text_columns
 from deltarule.training.stopping import EarlyStopping
 
@@ -118,7 +118,15 @@ LearningRate = Annotated[
     ),
 ]
 ScheduleName = Annotated[Any, name(TRAINING, "", (CONSTANT, *SCHEDULES), parameters.schedule, CONSTANT)]
-BatchSize = Annotated[Any, count("Rows per step.")]
+BatchSize = Annotated[
+    Any,
+    option(
+        panel=TRAINING,
+        help=f"Rows per step (auto: {BATCH_SIZE}; lbfgs: all).",
+        parser=parameters.batch_size,
+        metavar="N",
+    ),
+]
 Seed = Annotated[
     Any, option(panel=TRAINING, help="Seed of all random choices.", parser=parameters.seed, metavar="N")
 ]

@@ -138,6 +138,11 @@ def count(text: str) -> int:
     return _whole(text, 1, MAX_COUNT)
 
 
+def batch_size(text: str) -> int | str:
+    """A whole number from 1, or "auto"."""
+    return text if text == "auto" else count(text)
+
+
 def seed(text: str) -> int:
     """A whole number from 0."""
     return _whole(text, 0, MAX_SEED)

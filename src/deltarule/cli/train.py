@@ -53,7 +53,7 @@ from deltarule.data.dialect import Dialect
 from deltarule.errors import ModelFileError, message
 from deltarule.storage.atomic import in_words, quoted, require_writable
 from deltarule.table_model import TableModel, TableTraining
-from deltarule.table_model.rates import BATCH_SIZE, CONSTANT
+from deltarule.table_model.rates import CONSTANT
 from deltarule.training.reports import EpochReport, StopKind
 from deltarule.training.stopping import plural
 
@@ -129,7 +129,7 @@ def train(
     optimizer: OptimizerName = "adam",
     learning_rate: LearningRate = "auto",
     schedule: ScheduleName = CONSTANT,
-    batch_size: BatchSize = BATCH_SIZE,
+    batch_size: BatchSize = "auto",
     epochs: Epochs = 200,
     patience: Patience = 20,
     l1: L1 = 0,

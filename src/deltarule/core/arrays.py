@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, isfinite, nan
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deltarule.errors import InputError, did_you_mean, message
 
 Array: TypeAlias = NDArray[np.floating[Any]]
+Auto: TypeAlias = Literal["auto"]
 
 
 @dataclass(frozen=True)

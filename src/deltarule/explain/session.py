@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.typing import ArrayLike
 
-from deltarule.core.arrays import Array, require_integer
+from deltarule.core.arrays import Array, Auto, require_integer
 from deltarule.core.learning_rates import watches
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Reduction, Rows
@@ -299,7 +299,7 @@ def step_through(
     *,
     loss: str | Loss = "mean_squared_error",
     optimizer: str | AnyOptimizer = "sgd",
-    batch_size: int | None = 32,
+    batch_size: int | Auto | None = "auto",
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     penalty: str | Penalty | Sequence[Penalty] | None = None,
@@ -321,7 +321,7 @@ def step_through(
         y: targets, (n, k) or, for one output, (n,).
         loss: a name or a ``dr.Loss``.
         optimizer: a name or a record such as ``dr.SGD(learning_rate=0.1)``.
-        batch_size: rows per step; None is the full batch, 1 is stochastic descent.
+        batch_size: rows per step; None is the full batch, 1 is stochastic descent, "auto" is 32.
         sample_weight: wᵢ ≥ 0, (n,).
         offset: added to z of the output layer, (n, k) or (n,).
         penalty: one or several, added to J once per step.

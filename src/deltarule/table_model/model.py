@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deltarule.core.activations import Activation
-from deltarule.core.arrays import Array, require_integer
+from deltarule.core.arrays import Array, Auto, require_integer
 from deltarule.core.initializers import Initializer
 from deltarule.core.learning_rates import LearningRates
 from deltarule.core.losses import Loss
 from deltarule.core.metrics import Metric
 from deltarule.core.objective import Reduction, Rows
-from deltarule.core.optimizers import LBFGS, AnyOptimizer
+from deltarule.core.optimizers import AnyOptimizer
 from deltarule.core.penalties import Penalty
 from deltarule.data.batches import MAX_SEED, Remainder
 from deltarule.data.columns import Label, Table
@@ -27,6 +27,7 @@ from deltarule.data.transforms import TableTransform
 from deltarule.engines.base import Engine
 from deltarule.errors import InputError, message
 from deltarule.network import Dtype, Network
+from deltarule.preparation import batch_size_of
 from deltarule.storage import model_file
 from deltarule.storage.atomic import PathLike
 from deltarule.storage.network_parts import read_file
@@ -35,7 +36,7 @@ from deltarule.table_model.fitted import KEY, Fitted, RowCounts, read
 from deltarule.table_model.preparation import hidden_widths, prepare
 from deltarule.table_model.rates import BATCH_SIZE, NamedSchedule, optimizer_of
 from deltarule.table_model.reading import TableLike, share_or_table, table_of
-from deltarule.table_model.row_columns import Auto, RowColumns, require_some_weight
+from deltarule.table_model.row_columns import RowColumns, require_some_weight
 from deltarule.table_model.running import TableTraining
 from deltarule.table_model.scores import Scores, measure
 from deltarule.training.reports import History
@@ -110,7 +111,7 @@ class TableModel:
         optimizer: str | AnyOptimizer = "adam",
         learning_rate: LearningRates | Auto = "auto",
         schedule: NamedSchedule | None = None,
-        batch_size: int | None = BATCH_SIZE,
+        batch_size: int | Auto | None = "auto",
         epochs: int = 200,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
         clip_norm: float | None = None,
@@ -156,7 +157,7 @@ class TableModel:
                 a number or a schedule, or one per layer.
             schedule: a name such as "cosine", or ``{"name": "cosine", "warmup": 5}``; its rate is the above.
                 None and "constant" keep that rate.
-            batch_size: rows per step; None is the full batch, and L-BFGS takes all.
+            batch_size: rows per step; None is the full batch, "auto" is 64 (L-BFGS: all).
             epochs: passes over the training rows, at most.
             penalty: one or several, such as ``dr.L2(1e-4)``.
             clip_norm: the longest gradient that the optimizer sees.
@@ -207,7 +208,7 @@ class TableModel:
         optimizer: str | AnyOptimizer = "adam",
         learning_rate: LearningRates | Auto = "auto",
         schedule: NamedSchedule | None = None,
-        batch_size: int | None = BATCH_SIZE,
+        batch_size: int | Auto | None = "auto",
         epochs: int = 200,
         penalty: str | Penalty | Sequence[Penalty] | None = None,
         clip_norm: float | None = None,
@@ -255,7 +256,7 @@ class TableModel:
         run = ready.start(
             network,
             optimizer=optimizer_,
-            batch_size=None if isinstance(optimizer_, LBFGS) and batch_size == BATCH_SIZE else batch_size,
+            batch_size=batch_size_of(batch_size, optimizer_, BATCH_SIZE),
             epochs=epochs,
             penalty=penalty,
             clip_norm=clip_norm,

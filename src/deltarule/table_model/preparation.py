@@ -9,7 +9,7 @@ import numpy as np
 
 from deltarule import inputs
 from deltarule.core.activations import IDENTITY, SIGMOID, SOFTMAX, Activation
-from deltarule.core.arrays import NON_NEGATIVE, OPEN_UNIT, Array, require_integer, require_number
+from deltarule.core.arrays import NON_NEGATIVE, OPEN_UNIT, Array, Auto, require_integer, require_number
 from deltarule.core.losses import LOSSES, Loss
 from deltarule.core.metrics import METRICS, Metric
 from deltarule.core.objective import Rows
@@ -22,7 +22,7 @@ from deltarule.errors import InputError, TableError, message
 from deltarule.network import Network
 from deltarule.table_model.baseline import baseline_of
 from deltarule.table_model.fitted import Fitted, RowCounts
-from deltarule.table_model.row_columns import Auto, RowColumns, require_some_weight
+from deltarule.table_model.row_columns import RowColumns, require_some_weight
 from deltarule.training.loop import Training
 from deltarule.training.stopping import EarlyStopping
 

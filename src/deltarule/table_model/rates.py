@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from deltarule import inputs
-from deltarule.core.arrays import POSITIVE, require_number
+from deltarule.core.arrays import POSITIVE, Auto, require_number
 from deltarule.core.learning_rates import LearningRates, Schedule
 from deltarule.core.optimizers import LBFGS, OPTIMIZERS, AnyOptimizer
 from deltarule.core.schedules import SCHEDULES
 from deltarule.errors import InputError, did_you_mean, message
-from deltarule.table_model.row_columns import Auto
 
 BATCH_SIZE = 64
+"""What "auto" is for tables."""
 CONSTANT = "constant"
 """The name of no schedule: the rate stays a plain number."""
 LEARNING_RATES = {"sgd": 0.05, "rmsprop": 0.001, "adam": 0.003, "adamw": 0.003}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deltarule import inputs
 from deltarule.core.activations import EXPONENTIAL, Activation
+from deltarule.core.arrays import Auto
 from deltarule.core.objective import Rows
 from deltarule.data.columns import Label, Table, shown
 from deltarule.data.targets import TargetTransform
@@ -18,7 +18,6 @@ from deltarule.errors import InputError, TableError, message
 from deltarule.storage.fields import JSON, Fields
 
 Numbers = NDArray[np.float64]
-Auto = Literal["auto"]
 
 
 @dataclass(frozen=True)
