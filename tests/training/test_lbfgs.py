@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import minimize, rosen, rosen_der
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import deltarule as dr
 from deltarule.engines.base import EpochSums, Job, TrainingState
 from deltarule.engines.native.engine import NativeEngine, _native
 from deltarule.engines.reference import ReferenceEngine
 from deltarule.errors import InputError
+from deltarule.training.blas import OneThread
 from deltarule.training.quasi_newton import Dialogue
 from tests.training.support import X_VAL, Y_VAL, X, Y, curve, line
 
@@ -505,3 +507,55 @@ def test_the_interpreter_ends_in_the_middle_of_a_run() -> None:
 def test_settings_that_make_no_sense_are_refused_by_name(settings: dict[str, Any], name: str) -> None:
     with pytest.raises(dr.InputError, match=f"`{name}` must"):
         dr.LBFGS(**settings)
+
+
+def _threads_of_blas() -> list[int]:
+    return [found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("ends", ["at the end", "by a callback", "with an error", "is left"])
+def test_blas_has_its_threads_where_an_engine_works_and_afterwards(ends: str) -> None:
+    """SciPy's short vectors get one; a product in the reference engine, and the user's own, get all."""
+    with threadpool_limits(3, "blas"):
+        before, seen = _threads_of_blas(), []
+
+        def look(report: dr.EpochReport) -> bool:
+            seen.append(_threads_of_blas())
+            if ends == "with an error" and report.epoch == 3:
+                raise RuntimeError("on purpose")
+            return ends == "by a callback" and report.epoch == 3
+
+        net = dr.Network([2, 4, 1], activations=["tanh", "identity"], seed=0)
+        X = np.random.default_rng(0).normal(size=(30, 2))
+        run = net.training(X, np.sin(X[:, :1]), optimizer="lbfgs", epochs=6, callbacks=[look])
+        if ends == "with an error":
+            with pytest.raises(RuntimeError, match="on purpose"):
+                run.run()
+        elif ends == "is left":
+            next(run)
+            del run
+        else:
+            run.run()
+        assert before
+        assert seen
+        assert seen == [before] * len(seen)
+        assert _threads_of_blas() == before
+
+
+def test_several_users_of_one_blas_thread() -> None:
+    one = OneThread()
+    with threadpool_limits(2, "blas"):
+        before = _threads_of_blas()
+        one.begin()
+        one.begin()
+        one.end()
+        assert set(_threads_of_blas()) == {1}
+        one.end()
+        assert _threads_of_blas() == before
+        one.begin()
+        one.forget()  # as in a process that was forked now
+        assert _threads_of_blas() == before
+        one.begin()
+        assert set(_threads_of_blas()) == {1}
+        one.end()
+        assert _threads_of_blas() == before

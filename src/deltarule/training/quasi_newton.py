@@ -20,6 +20,7 @@ import numpy as np
 from deltarule.core.arrays import Array
 from deltarule.core.optimizers import LBFGS
 from deltarule.engines.base import Engine, EpochSums, Job, TrainingState
+from deltarule.training.blas import ONE_THREAD
 from deltarule.training.guard import objectives_of
 from deltarule.training.reports import Stop
 
@@ -95,8 +96,10 @@ def _work(
     iterations = 0
 
     def objective(x: Array) -> tuple[float, Array]:
+        ONE_THREAD.end()  # an engine works now, with as many as it likes
         said.put(Moment(x.copy(), iterations))
         answer = answers.get()
+        ONE_THREAD.begin()
         if answer is None:
             raise Abandoned
         return answer
@@ -113,7 +116,11 @@ def _work(
         "maxiter": sys.maxsize,  # epochs are counted by the loop
     }
     try:
-        end = minimize(objective, start, method="L-BFGS-B", jac=True, callback=count, options=options)
+        ONE_THREAD.begin()
+        try:
+            end = minimize(objective, start, method="L-BFGS-B", jac=True, callback=count, options=options)
+        finally:
+            ONE_THREAD.end()
         said.put(Moment(None, iterations, end.status))
     except Abandoned:
         return
