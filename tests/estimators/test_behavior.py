@@ -202,8 +202,11 @@ def test_a_run_that_diverges_later_keeps_its_best_and_says_so() -> None:
         "squared_error", (100,), "identity", solver="sgd", learning_rate_init=1.0, max_iter=20,
         early_stopping=True, random_state=0,
     )  # fmt: skip
-    with pytest.warns(ConvergenceWarning, match=r"no longer finite. Try a smaller learning rate"):
+    with pytest.warns(ConvergenceWarning, match=r"no longer finite. Try a smaller .* of the best score"):
         model.fit(iris, labels)
+    best = int(np.nanargmax(model.validation_scores_))
+    assert model.history_.restored_epoch == best + 1
+    assert model.history_.stop.message.endswith("the network has the parameters of the best score")
     assert np.isnan(model.validation_scores_[-1])
     assert model.n_iter_ == len(model.validation_scores_) == len(model.loss_curve_)
     assert np.isfinite(model.predict(iris)).all()

@@ -379,7 +379,7 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
     (lambda: dr.SGD(-1), "`learning_rate` must lie in [0, inf); got *-1*"),
     (lambda: dr.SGD("fast"), "`learning_rate` must be a finite number; got *'fast'*"),
     (lambda: dr.SGD(NAN), "`learning_rate` must be a finite number; got *nan*"),
-    (lambda: dr.SGD(0.1, momentum=1.0), "`momentum` must lie in [0, 1); got 1.0."),
+    (lambda: dr.SGD(0.1, momentum=1.1), "`momentum` must lie in [0, 1]; got 1.1."),
     (
         lambda: dr.Adam(epsilon_form="before"),
         "`epsilon_form` must be one of after_bias_correction, before_bias_correction; got 'before'.*",

@@ -17,6 +17,7 @@ from deltarule.core.arrays import (
     DECAY,
     NON_NEGATIVE,
     POSITIVE,
+    UNIT,
     Array,
     keep_number,
     require_choice,
@@ -70,7 +71,7 @@ class SGD:
 
     Arguments:
         learning_rate: η, one or one per layer, each a number or a schedule.
-        momentum: μ in [0, 1).
+        momentum: μ in [0, 1].
         nesterov: whether the step looks ahead.
 
     >>> SGD(0.1).update(np.array([1.0]), np.array([2.0]), {}, 0.1)[0]
@@ -85,7 +86,7 @@ class SGD:
 
     def __post_init__(self) -> None:
         _keep_rates(self)
-        keep_number(self, "momentum", DECAY)
+        keep_number(self, "momentum", UNIT)
         require_flag("nesterov", self.nesterov)
 
     def init(self, theta: Array) -> State:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from numbers import Integral, Real
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -104,11 +105,12 @@ def hidden_widths(given: Any) -> list[int]:
 
     Raises:
         ValueError: one is not positive; the sentence is scikit-learn's.
+        TypeError: one is no integer.
     """
     widths = list(given) if isinstance(given, Iterable) else [given]
     if np.any(np.array(widths) <= 0):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {widths}.")
-    return [int(width) for width in widths]
+    return [index(width) for width in widths]
 
 
 class RateOfEpoch:

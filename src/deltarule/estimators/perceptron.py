@@ -25,8 +25,10 @@ from deltarule.core.penalties import L2
 from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
 from deltarule.engines.selection import Choice, choose
+from deltarule.errors import InputError, message
 from deltarule.estimators import parameters
 from deltarule.estimators.frames import transform_for
+from deltarule.estimators.going_on import Layers, continued
 from deltarule.estimators.parameters import RateOfEpoch
 from deltarule.estimators.predicting import Predicting
 from deltarule.estimators.samples import Samples, divide, rows_of
@@ -37,7 +39,7 @@ from deltarule.estimators.tasks import FitTasks
 from deltarule.estimators.watch import Follow, Watch
 from deltarule.network import Network
 from deltarule.training.loop import Training
-from deltarule.training.reports import History
+from deltarule.training.reports import History, Stop
 from deltarule.training.settings import Settings
 
 NOT_FINITE = (
@@ -84,20 +86,20 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
     @property
     def coefs_(self) -> Any:
         """W of each layer, (fan_in, fan_out): views on the network's parameters, which can be assigned."""
-        return self.network_.weights
+        return Layers("coefs_", self.network_.weights)
 
     @coefs_.setter
     def coefs_(self, values: Any) -> None:
-        self.network_.weights = values
+        self.coefs_.assign(values)
 
     @property
     def intercepts_(self) -> Any:
         """b of each layer, (fan_out,): views on the network's parameters, which can be assigned."""
-        return self.network_.biases
+        return Layers("intercepts_", self.network_.biases)
 
     @intercepts_.setter
     def intercepts_(self, values: Any) -> None:
-        self.network_.biases = values
+        self.intercepts_.assign(values)
 
     # -- fitting ------------------------------------------------------------------------------------------
 
@@ -105,10 +107,13 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         hidden = parameters.hidden_widths(self.hidden_layer_sizes)
         first = not hasattr(self, "network_") or (not self.warm_start and not incremental)
         samples = self._checked(given, first, incremental)
-        validation = None if watched is None else self._checked(watched)
         random_state = check_random_state(self.random_state)
+        widths = [samples.X.shape[1], *hidden, samples.y.shape[1]]
         if first:
-            self._initialize([samples.X.shape[1], *hidden, samples.y.shape[1]], samples.X.dtype, random_state)
+            self._initialize(widths, samples.X.dtype, random_state)
+        else:
+            self._go_on(widths)
+        validation = None if watched is None else self._checked(watched)
         if incremental and self.early_stopping and validation is None:
             raise ValueError("partial_fit does not support early_stopping=True")
         tasks = None if incremental else FitTasks(self, given, self.max_iter)
@@ -129,8 +134,13 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         if incremental is not None:
             self._learn_targets(y, incremental)
         y = self._encoded(y)
-        w = None if given.w is None else _check_sample_weight(given.w, X, dtype=X.dtype)
         kind = "validation " if incremental is None else ""
+        if kind and y.shape[1] != self.n_outputs_:
+            asked = "`y_val` must have as many columns as `y`"
+            raise InputError(message(asked, found=f"{y.shape[1]}, not {self.n_outputs_}"))
+        w = given.w
+        if w is not None:
+            w = _check_sample_weight(w, X, dtype=X.dtype, ensure_non_negative=True)
         offset = inputs.offset_of(given.offset, X.shape[0], y.shape[1], X.dtype, kind)
         return Samples(X, y, w, offset)
 
@@ -157,23 +167,39 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         """Set what a first fit starts from; parameters are drawn as scikit-learn draws them."""
         self.n_iter_ = self.t_ = 0
         self.n_outputs_, self.n_layers_ = widths[-1], len(widths)
-        output = self._output()
-        self.out_activation_ = SKLEARN_NAMES.get(output.name, output.name)
-        activations = [*parameters.activations_of(self.activation, len(widths) - 2), output]
-        self.network_ = Network(widths, activations, initializer="zeros", dtype=dtype.name)
+        self.network_ = Network(widths, self._activations(widths), initializer="zeros", dtype=dtype.name)
         for W, b in zip(self.coefs_, self.intercepts_, strict=True):
             bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / sum(W.shape))
             W[:] = random_state.uniform(-bound, bound, W.shape)
             b[:] = random_state.uniform(-bound, bound, b.shape)
-        self._best_theta, self.scaling_ = self.network_.theta.copy(), None
-        self._no_improvement_count, self.loss_curve_ = 0, []
-        self.best_loss_ = None if self.early_stopping else np.inf
-        self.validation_scores_ = [] if self.early_stopping else None
-        self.best_validation_score_ = -np.inf if self.early_stopping else None
+        self.scaling_, self.loss_curve_ = None, []
+        self._start_watching()
+
+    def _go_on(self, widths: list[int]) -> None:
+        """Go on with the parameters that are there."""
+        self.network_ = continued(self.network_, widths, self._activations(widths))
+        if self._watches_scores() == (self.validation_scores_ is None):
+            self._start_watching()
+
+    def _activations(self, widths: list[int]) -> list[Activation]:
+        output = self._output()
+        self.out_activation_ = SKLEARN_NAMES.get(output.name, output.name)
+        return [*parameters.activations_of(self.activation, len(widths) - 2), output]
+
+    def _watches_scores(self) -> bool:
+        return self.early_stopping and not self._is_quasi_newton()
+
+    def _start_watching(self) -> None:
+        """Nothing is known yet of what early stopping looks at: scores, or else the loss."""
+        scores = self._watches_scores()
+        self._best_theta, self._no_improvement_count = self.network_.theta.copy(), 0
+        self.best_loss_ = None if scores else np.inf
+        self.validation_scores_ = [] if scores else None
+        self.best_validation_score_ = -np.inf if scores else None
 
     def _train(self, samples: Samples, validation: Samples | None, call: Call) -> None:
         """Run the training loop on the rows, less those that are held out to be watched."""
-        if self.early_stopping and validation is None and not self._is_quasi_newton():
+        if self._watches_scores() and validation is None:
             stratify = samples.y if is_classifier(self) and self.n_outputs_ == 1 else None
             samples, validation = divide(samples, self.validation_fraction, call.random_state, stratify)
         if not self.standardize:
@@ -247,6 +273,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
     def _job(self, samples: Samples, rate: RateOfEpoch | None, random_state: RandomState, epochs: int) -> Job:
         weighted = samples._replace(w=self._effective_weights(samples))
         rows = rows_of(weighted, self.network_.dtype, whole=self._is_quasi_newton())
+        inputs.require_weights(rows.w)
         objective = self._objective(rows)
         rows = preparation.smoothed(objective, rows, self.label_smoothing)
         architecture = objective.architecture
@@ -296,10 +323,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         """Say how the run ended, and take the best parameters where validation rows were scored."""
         stop, said = self.history_.stop or ("", "")
         if stop == "diverged":
-            if self.n_iter_ == 0:
-                raise ValueError(f"{NOT_FINITE} Training {said}.")
-            watch.diverged()
-            warnings.warn(f"Training {said}.", ConvergenceWarning, stacklevel=2)
+            self._conclude_diverged(watch, said)
         if stop == "interrupted":
             warnings.warn("Training interrupted by user.", stacklevel=2)
         if isinstance(watch, Follow):
@@ -311,6 +335,17 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
             warnings.warn(NOT_CONVERGED.format(self.max_iter), ConvergenceWarning, stacklevel=2)
         if self.early_stopping:
             self.network_.theta = self._best_theta
+            self.history_.restored_epoch = watch.best_epoch
+
+    def _conclude_diverged(self, watch: Watch | Follow, said: str) -> None:
+        """Refuse a first epoch whose numbers are not finite, and warn of a later one."""
+        if self.n_iter_ == 0:
+            raise ValueError(f"{NOT_FINITE} Training {said}.")
+        watch.diverged()
+        if self._watches_scores():
+            said = f"{said.partition(';')[0]}; the network has the parameters of the best score"
+            self.history_.stop = Stop("diverged", said)
+        warnings.warn(f"Training {said}.", ConvergenceWarning, stacklevel=2)
 
     # -- judging ------------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ class Watch:
         self.estimator, self.job, self.rate, self.score = estimator, job, rate, score
         self.mean_objective = MeanObjective(job)
         self.stop: Stop | None = None  # why it ended the run, if it did
+        self.best_epoch: int | None = None  # of this run, where it had the best score
 
     def __call__(self, report: EpochReport) -> bool:
         est = self.estimator
@@ -76,7 +77,7 @@ class Watch:
         est._no_improvement_count = est._no_improvement_count + 1 if worse else 0
         if score > est.best_validation_score_:
             est.best_validation_score_ = score
-            est._best_theta = est.network_.theta.copy()
+            est._best_theta, self.best_epoch = est.network_.theta.copy(), est.n_iter_
 
     def _next_rate(self) -> bool:
         """Set the learning rate of the next epoch, and say whether there is to be none."""
@@ -133,6 +134,7 @@ class Follow:
         """Keep the objective at the end, and warn as scikit-learn where that is not the lowest point."""
         est, job, theta = self.estimator, training.job, training.state.theta
         est.loss_ = job.objective.value(theta, *training.engine.losses(job.objective, theta, job.rows))
+        est.best_loss_ = est.loss_
         if stop in LIMITS:
             end = OptimizeResult(status=1, message=LIMITS[stop], nit=est.n_iter_)
             _check_optimize_result("lbfgs", end, est.max_iter)
