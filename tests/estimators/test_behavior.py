@@ -85,7 +85,12 @@ def test_the_learning_rate_falls_until_it_is_too_small() -> None:
 def test_it_stops_after_as_many_epochs_without_improvement(patience: int) -> None:
     """As test_n_iter_no_change."""
     model = dr.MLPClassifier(
-        tol=0.01, max_iter=3000, solver="sgd", n_iter_no_change=patience, learning_rate_init=1e-4
+        tol=0.01,
+        max_iter=3000,
+        solver="sgd",
+        n_iter_no_change=patience,
+        learning_rate_init=1e-4,
+        random_state=0,
     ).fit(*TINY)
     assert patience < model.n_iter_ < 3000
     best = np.minimum.accumulate(model.loss_curve_)

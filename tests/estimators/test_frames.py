@@ -88,6 +88,8 @@ def test_missing_values_in_an_array_are_refused() -> None:
         dr.MLPRegressor(**SMALL, categorical_features=None).fit(FRAMES["pandas"], Y)
     with pytest.raises(dr.InputError, match="which only a data frame has; got ndarray"):
         dr.MLPRegressor(**SMALL, categorical_features=["job"]).fit(np.eye(80), Y)
+    with pytest.raises(dr.InputError, match=r"must hold names of columns; got \[1\]"):
+        dr.MLPRegressor(**SMALL, categorical_features=[1]).fit(FRAMES["pandas"], Y)
     with pytest.raises(dr.InputError, match="'jobs'"):
         dr.MLPRegressor(**SMALL, categorical_features=["jobs"]).fit(FRAMES["pandas"], Y)
 

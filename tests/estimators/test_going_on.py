@@ -126,11 +126,50 @@ def test_negative_weights_are_refused() -> None:
         dr.MLPClassifier(**SMALL).fit(X_CLASS, CLASSES, w)
     with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
         dr.MLPClassifier(**SMALL).fit(X_CLASS, CLASSES, X_val=X_CLASS, y_val=CLASSES, sample_weight_val=w)
-    with pytest.raises(dr.InputError, match="must not be negative; got -1"):
-        dr.MLPClassifier(**SMALL, class_weight={0: -1.0}).fit(X_CLASS, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("weight", "said"),
+    [(-1.0, "Negative values"), (np.nan, "contains NaN"), (np.inf, "contains infinity"), (0.0, "non-zero")],
+)
+def test_weights_of_classes_are_weights(weight: float, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        dr.MLPClassifier(**SMALL, class_weight={0: weight, 1: weight}).fit(X_CLASS, CLASSES)
 
 
 def test_a_momentum_of_one() -> None:
     settings = {**SMALL, "solver": "sgd", "momentum": 1.0}
     pair = [module.MLPRegressor("squared_error", **settings).fit(X, Y) for module in (theirs, dr)]
     np.testing.assert_allclose(pair[1].coefs_[0], pair[0].coefs_[0], rtol=1e-9)
+
+
+# -- another solver in partial_fit ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", ["adam", "sgd", "rmsprop", "lbfgs"])
+@pytest.mark.parametrize("after", ["adam", "sgd", "rmsprop"])
+def test_another_solver_remembers_nothing_of_the_first(before: str, after: str) -> None:
+    first = dr.MLPRegressor(**SMALL, solver=before).fit(X, Y)
+    fresh = (
+        copy.deepcopy(first).set_params(solver=after, warm_start=True, max_iter=1, shuffle=False).fit(X, Y)
+    )
+    first.set_params(solver=after, shuffle=False).partial_fit(X, Y)
+    same = np.array_equal(first.network_.theta, fresh.network_.theta)
+    assert same == (before != after)
+
+
+def test_a_refused_fit_leaves_no_memory_of_another_size() -> None:
+    """The memory of 31 parameters beside a network of 301 would be read beyond its end."""
+    settings = {**SMALL, "shuffle": False}
+    model = dr.MLPClassifier(**settings).fit(X_CLASS, CLASSES)
+    with pytest.raises(ValueError, match="Negative values"):
+        model.set_params(hidden_layer_sizes=(50,), class_weight={0: -1.0}).fit(X_CLASS, CLASSES)
+    model.set_params(class_weight=None).partial_fit(X_CLASS, CLASSES)
+    other = dr.MLPClassifier(**{**settings, "hidden_layer_sizes": (50,)})
+    other.partial_fit(X_CLASS, CLASSES, classes=[0, 1])
+    np.testing.assert_array_equal(model.network_.theta, other.network_.theta)
+
+
+def test_a_layer_is_a_number() -> None:
+    with pytest.raises(dr.InputError, match="`layer` must be a whole number"):
+        dr.MLPRegressor(**SMALL).fit(X, Y).hidden_activations(X, layer="last")

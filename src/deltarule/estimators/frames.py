@@ -21,6 +21,9 @@ def transform_for(X: Any, categorical_features: Any) -> TableTransform | None:
     if named and not is_data_frame(X):
         asked = "`categorical_features` names columns, which only a data frame has"
         raise InputError(message(asked, found=type(X).__name__))
+    if not all(isinstance(name, str) for name in named):
+        asked = "`categorical_features` must hold names of columns"
+        raise InputError(message(asked, found=repr(categorical_features)))
     if categorical_features is None or not is_data_frame(X):
         return None
     if not named and not _holds_more_than_numbers(X):

@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from deltarule import inputs, preparation
 from deltarule.core.activations import IDENTITY, Activation
-from deltarule.core.arrays import REALS
+from deltarule.core.arrays import REALS, Array
 from deltarule.core.losses import Loss
 from deltarule.core.objective import Objective, Rows, weight_of
 from deltarule.core.optimizers import LBFGS
@@ -53,6 +53,10 @@ NOT_CONVERGED = (
 SKLEARN_NAMES = {name: alias for alias, name in parameters.ALIASES.items()}
 
 
+def _weights(w: Any, X: Any) -> Any:
+    return None if w is None else _check_sample_weight(w, X, dtype=X.dtype, ensure_non_negative=True)
+
+
 class Call(NamedTuple):
     """How a fit was called: with which generator, for one more epoch only, and who is told of its epochs."""
 
@@ -73,7 +77,8 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
     validation_scores_: list[float] | None
     scaling_: Scaling | None
     label_smoothing: float = 0.0  # of classes
-    _solver_state: tuple[TrainingState, RateOfEpoch | None]
+    _best_theta: Array | None
+    _solver_state: tuple[TrainingState, RateOfEpoch | None, str] | None
 
     def _keep(self, arguments: dict[str, Any]) -> None:
         """Keep the arguments of the constructor as they are, as scikit-learn asks."""
@@ -138,9 +143,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         if kind and y.shape[1] != self.n_outputs_:
             asked = "`y_val` must have as many columns as `y`"
             raise InputError(message(asked, found=f"{y.shape[1]}, not {self.n_outputs_}"))
-        w = given.w
-        if w is not None:
-            w = _check_sample_weight(w, X, dtype=X.dtype, ensure_non_negative=True)
+        w = _weights(given.w, X)
         offset = inputs.offset_of(given.offset, X.shape[0], y.shape[1], X.dtype, kind)
         return Samples(X, y, w, offset)
 
@@ -172,7 +175,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
             bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / sum(W.shape))
             W[:] = random_state.uniform(-bound, bound, W.shape)
             b[:] = random_state.uniform(-bound, bound, b.shape)
-        self.scaling_, self.loss_curve_ = None, []
+        self.scaling_, self.loss_curve_, self._solver_state = None, [], None
         self._start_watching()
 
     def _go_on(self, widths: list[int]) -> None:
@@ -192,7 +195,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
     def _start_watching(self) -> None:
         """Nothing is known yet of what early stopping looks at: scores, or else the loss."""
         scores = self._watches_scores()
-        self._best_theta, self._no_improvement_count = self.network_.theta.copy(), 0
+        self._best_theta, self._no_improvement_count = None, 0
         self.best_loss_ = None if scores else np.inf
         self.validation_scores_ = [] if scores else None
         self.best_validation_score_ = -np.inf if scores else None
@@ -214,7 +217,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
 
     def _run(self, samples: Samples, validation: Samples | None, call: Call) -> None:
         """Run the training loop to its end."""
-        before = self._solver_state[1] if call.incremental and hasattr(self, "_solver_state") else None
+        before = self._solver_state[1] if call.incremental and self._solver_state else None
         rate = parameters.rate_of(self, before)
         epochs = 1 if call.incremental else self.max_iter
         job = self._job(samples, rate, call.random_state, epochs)
@@ -227,9 +230,11 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         settings = Settings(epochs, watched, callbacks=(follow, *self.callbacks))
         training = Training(self._engine_for(job, watched), job, state, settings)
         training.warns = False
+        if self._best_theta is None:  # until there is a score, that is where it starts
+            self._best_theta = self.network_.theta.copy()
         self.n_iter_ = 0
         self.history_ = training.run()
-        self._solver_state = state, rate
+        self._solver_state = state, rate, job.optimizer.name
         self._conclude(watch, training, call.incremental)
 
     def _fitted_so_far(self) -> dict[str, Any]:
@@ -271,9 +276,8 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         return rows
 
     def _job(self, samples: Samples, rate: RateOfEpoch | None, random_state: RandomState, epochs: int) -> Job:
-        weighted = samples._replace(w=self._effective_weights(samples))
+        weighted = samples._replace(w=_weights(self._effective_weights(samples), samples.X))
         rows = rows_of(weighted, self.network_.dtype, whole=self._is_quasi_newton())
-        inputs.require_weights(rows.w)
         objective = self._objective(rows)
         rows = preparation.smoothed(objective, rows, self.label_smoothing)
         architecture = objective.architecture
@@ -314,9 +318,12 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         theta = self.network_.theta
         if incremental:
             parameters.require_no_schedule(job.learning_rates)
-        if not incremental or not hasattr(self, "_solver_state"):
-            return TrainingState(theta, job.optimizer.init(theta))
-        before = self._solver_state[0]
+        new = TrainingState(theta, job.optimizer.init(theta))
+        if not incremental or self._solver_state is None:
+            return new
+        before, _, name = self._solver_state
+        if name != job.optimizer.name or before.optimizer.keys() != new.optimizer.keys():
+            return new  # another optimizer, which remembers other things
         return TrainingState(theta, before.optimizer, 0, before.step)
 
     def _conclude(self, watch: Watch | Follow, training: Training, incremental: bool) -> None:
@@ -333,7 +340,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
             self.history_.stop = watch.stop or self.history_.stop
         if stop == "epochs" and not incremental:
             warnings.warn(NOT_CONVERGED.format(self.max_iter), ConvergenceWarning, stacklevel=2)
-        if self.early_stopping:
+        if self.early_stopping and self._best_theta is not None:
             self.network_.theta = self._best_theta
             self.history_.restored_epoch = watch.best_epoch
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_feature_names, _check_n_features, check_is_fitted, validate_data
 
 from deltarule import inputs
-from deltarule.core.arrays import Array
+from deltarule.core.arrays import Array, require_integer
 from deltarule.core.equations import Step
 from deltarule.data.tables import is_data_frame
 from deltarule.data.transforms import TableTransform
@@ -47,7 +47,7 @@ class Predicting(BaseEstimator, ABC):
         """
         check_is_fitted(self)
         hidden = self.network_.architecture.n_layers - 1
-        number = hidden if layer is None else layer
+        number = hidden if layer is None else require_integer("layer", layer, 0)
         if not 1 <= number <= hidden:
             allowed = f"1 to {hidden}" if hidden else ""
             found = f"{layer}" if hidden else "a network without"
