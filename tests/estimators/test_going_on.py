@@ -85,6 +85,18 @@ def test_lbfgs_has_no_scores_and_ends_at_its_best(early_stopping: bool) -> None:
     assert model.best_validation_score_ is None
 
 
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("first", ["float32", "float64"])
+def test_rows_of_another_type_with_weights_and_offsets(engine: str, first: str) -> None:
+    w, offset = np.linspace(0.1, 2.0, 60), np.linspace(-1.0, 1.0, 60)
+    second = {"float32": "float64", "float64": "float32"}[first]
+    models = [dr.MLPRegressor(**SMALL, engine=engine, warm_start=True).fit(X.astype(first), Y) for _ in "ab"]
+    for model, dtype in zip(models, (first, second), strict=True):
+        model.fit(X.astype(dtype), Y, w, offset=offset)
+    assert models[1].network_.dtype == first
+    np.testing.assert_allclose(models[1].network_.theta, models[0].network_.theta, rtol=1e-5)
+
+
 # -- what cannot be continued -----------------------------------------------------------------------------
 
 

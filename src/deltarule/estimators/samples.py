@@ -57,4 +57,5 @@ def divide(
 def rows_of(samples: Samples, dtype: Any, whole: bool = False) -> Rows:
     """Return the rows as an engine takes them, of the network's dtype; where asked, X as one array."""
     y = np.ascontiguousarray(samples.y, dtype=dtype)
-    return Rows(inputs_of(samples.X, dtype, whole), y, samples.w, samples.offset)
+    more = (None if values is None else np.ascontiguousarray(values, dtype) for values in samples[2:])
+    return Rows(inputs_of(samples.X, dtype, whole), y, *more)
