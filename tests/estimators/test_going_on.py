@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 import sklearn.neural_network as theirs
 from sklearn.datasets import make_classification, make_regression
+from sklearn.exceptions import ConvergenceWarning
 
 import deltarule as dr
 
@@ -153,6 +155,25 @@ def test_a_momentum_of_one() -> None:
     settings = {**SMALL, "solver": "sgd", "momentum": 1.0}
     pair = [module.MLPRegressor("squared_error", **settings).fit(X, Y) for module in (theirs, dr)]
     np.testing.assert_allclose(pair[1].coefs_[0], pair[0].coefs_[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("module", [theirs, dr], ids=["theirs", "ours"])
+def test_lbfgs_that_finds_no_way_down_says_so(module: Any) -> None:
+    model = module.MLPRegressor(**SMALL, solver="lbfgs")
+    with pytest.warns(ConvergenceWarning, match=r"failed to converge after 0 .*\(status=2\):\nABNORMAL"):
+        model.fit(X, 1e50 * Y)
+
+
+def test_lbfgs_that_ends_in_rounding_says_nothing() -> None:
+    """Where it was asked to go on until then; on the way down to some of these optima it does."""
+    solver = dr.LBFGS(gradient_tolerance=0.0, function_tolerance=0.0)
+    said = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for alpha in np.logspace(0.0, 3.0, 12):
+            model = dr.MLPRegressor("poisson", (), solver=solver, alpha=alpha, max_iter=5000, random_state=0)
+            said.add(model.fit(X, np.abs(Y)).history_.stop.message.split(";")[0][-29:])
+    assert "no step downhill lowers J" in "".join(said)
 
 
 # -- another solver in partial_fit ------------------------------------------------------------------------

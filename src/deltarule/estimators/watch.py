@@ -15,8 +15,9 @@ from deltarule.training.loop import Training
 from deltarule.training.reports import EpochReport, Stop, StopKind
 
 LIMITS = {
-    "epochs": "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT",
-    "evaluations": "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT",
+    "epochs": (1, "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT"),
+    "evaluations": (1, "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT"),
+    "no step": (2, "ABNORMAL: "),
 }
 Score = Callable[[], float]
 
@@ -135,9 +136,18 @@ class Follow:
         est, job, theta = self.estimator, training.job, training.state.theta
         est.loss_ = job.objective.value(theta, *training.engine.losses(job.objective, theta, job.rows))
         est.best_loss_ = est.loss_
+        said = est.history_.stop.message
+        if stop == "converged" and said.startswith("stopped") and not self._may_be_rounding(job):
+            stop = "no step"
         if stop in LIMITS:
-            end = OptimizeResult(status=1, message=LIMITS[stop], nit=est.n_iter_)
+            status, word = LIMITS[stop]
+            end = OptimizeResult(status=status, message=word, nit=est.n_iter_)
             _check_optimize_result("lbfgs", end, est.max_iter)
+
+    def _may_be_rounding(self, job: Job) -> bool:
+        """Whether it went down until J was flat but for rounding, because it was asked to."""
+        lbfgs = job.minimizer
+        return lbfgs is not None and lbfgs.function_tolerance == 0.0 and self.estimator.n_iter_ > 0
 
 
 class MeanObjective:
