@@ -210,7 +210,7 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
         lambda: classifier("identity", "cross_entropy", np.c_[Y, Y]),
         "the loss cross_entropy needs predictions in (0, 1) with outputs that sum to 1, so the pair of "
         "cross_entropy and output activation identity is refused; got an output range of (-inf, inf). "
-        'Allowed: softmax. Try *"softmax"].',
+        'Allowed: softmax. Try the output activation "softmax".',
     ),
     (
         lambda: classifier("tanh", "poisson", np.ones((20, 2))),
