@@ -98,8 +98,7 @@ template <class T, int G> class Narrow {
         return loss;
     }
 
-    double penalty_now(const State<T>&) const { return penalty(objective, net, theta); }
-    double penalty_of_step() const { return penalty(objective, net, theta); }
+    double penalty_now() const { return penalty(objective, net, theta); }
 
   private:
     static constexpr int group_rows = G * lanes<T>;

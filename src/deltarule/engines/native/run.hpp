@@ -110,13 +110,12 @@ template <class T, class Net> void run_with(Run<T>& run, Net& net, Team& team) {
         const auto look = [&](std::ptrdiff_t rows) { return stopped = watch.stopped(rows); };
         for (int e = 0; e < run.epochs && !stopped; ++e) {
             EpochSums sums{};
-            if (thread == 0) epoch = &epochs.next(), sums.penalty = net.penalty_now(run.state);
+            if (thread == 0) epoch = &epochs.next(), sums.penalty = net.penalty_now();
             team.wait(thread);
             std::size_t taken = 0;
             while (taken < epoch->steps.size() && !stopped) {
                 const Step& step = epoch->steps[taken];
-                if (thread == 0 && run.measures_penalties())
-                    sums.step_penalties.push_back(net.penalty_of_step());
+                if (thread == 0 && run.measures_penalties()) sums.step_penalties.push_back(net.penalty_now());
                 const auto loss = net.step(*epoch, step, thread, look);
                 if (!loss) break;
                 if (thread == 0) add(sums, step, *loss, run.record_steps), run.steps_taken += step.t > 0;

@@ -104,14 +104,10 @@ template <class T> class Wide {
         return loss;
     }
 
-    double penalty_now(const State<T>& state) {
+    // To be called by one thread; between two steps of an epoch, only where no update waits. Padding is zero.
+    double penalty_now() {
         if (!objective.penalized()) return 0.0;
-        save_state(state);
-        return penalty(objective, net, state.theta);
-    }
-
-    // The same, of parameters that are all up to date; padding is zero.
-    double penalty_of_step() const {
+        if (waiting) catch_up(waiting->x);
         double total = 0.0;
         for (int l = 0; l < net.layers(); ++l) {
             const T* const p = forward.memory.data();
