@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import deltarule as dr
-from deltarule.engines.native import engine
+from deltarule.engines.native import engine, threads
 from tests.engines.support import require_native
 from tests.project.support import python
 
@@ -125,6 +128,57 @@ def test_it_is_read_when_compiled_code_is_entered() -> None:
         setting.start()
         setting.join()
     assert used == [8, 1, 2]
+
+
+@contextlib.contextmanager
+def another_thread(computing: bool = True) -> Iterator[None]:
+    """While this lasts, it is in compiled code, or has just left it."""
+    ready, end = threading.Event(), threading.Event()
+
+    def compute() -> None:
+        with threads.share_of_threads():
+            if computing:
+                ready.set()
+                end.wait()
+        ready.set()
+        end.wait()
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    ready.wait()
+    yield
+    end.set()
+    thread.join()
+
+
+def test_trainings_at_the_same_time_share_it() -> None:
+    for others, share in ((1, 4), (2, 2), (9, 1)):
+        with contextlib.ExitStack() as stack:
+            for _ in range(others):
+                stack.enter_context(another_thread())
+            assert threads_used() == share
+        assert threads_used() == 8, "they have ended"
+
+
+@pytest.mark.parametrize(("between", "share"), [(inf, 4), (-1.0, 8)])
+def test_a_training_counts_between_two_calls(
+    between: float, share: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But not for long."""
+    monkeypatch.setattr(threads, "SECONDS_BETWEEN_CALLS", between)
+    with another_thread(computing=False):
+        assert threads_used() == share
+
+
+def on_many_cores() -> int:
+    os.sched_getaffinity = lambda process: set(range(1000))
+    return dr.get_threads()
+
+
+def test_processes_of_joblib_share_the_cores() -> None:
+    for n_jobs in (2, 3):
+        found = joblib.Parallel(n_jobs, backend="loky")(joblib.delayed(on_many_cores)() for _ in range(4))
+        assert found == [max(1, joblib.cpu_count() // n_jobs)] * 4
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the cores of a process are the kernel's to say")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 import sklearn.datasets
 import sklearn.neural_network as theirs
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, cross_validate, train_test_split
 from sklearn.preprocessing import StandardScaler
 
 import deltarule as dr
@@ -57,3 +58,11 @@ def test_a_search_over_many_settings() -> None:
     assert len(search.cv_results_["params"]) == 24
     assert search.best_score_ > 0.96
     assert search.best_estimator_.history_.engine in ("native", "reference")
+
+
+def test_each_process_of_a_search_takes_its_part_of_the_cores() -> None:
+    """In steps that are worth many threads."""
+    X, y = sklearn.datasets.load_breast_cancer(return_X_y=True)
+    model = dr.MLPClassifier((500, 500), max_iter=1, engine="native")
+    found = cross_validate(model, StandardScaler().fit_transform(X), y, cv=2, n_jobs=2, return_estimator=True)
+    assert all(1 <= each.history_.threads <= max(1, joblib.cpu_count() // 2) for each in found["estimator"])

@@ -6,7 +6,9 @@ import doctest
 import json
 import os
 import re
+import statistics
 import sys
+import time
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
@@ -17,6 +19,7 @@ import pytest
 from benchmarks import report, timing
 from benchmarks.busy import Competitors, busy
 from benchmarks.peers import PEERS, REFERENCE, Peer
+from benchmarks.runnable import Runnable
 from benchmarks.startup import growth_mb, seconds_to_first_epoch
 from benchmarks.worker import Worker, WorkerError
 from benchmarks.works import OPTIMIZERS, Problem, Work
@@ -122,6 +125,16 @@ def test_competitors_occupy_every_core_and_go() -> None:
         pinned = {frozenset(os.sched_getaffinity(process)) for process in members(session)}
         assert pinned >= {frozenset([core]) for core in os.sched_getaffinity(0)}
     assert not members(session)
+
+
+@LINUX
+def test_threads_that_want_to_run_are_counted() -> None:
+    with Runnable() as quiet:
+        time.sleep(0.5)
+    with Competitors(), Runnable() as busy:
+        time.sleep(0.5)
+    assert statistics.median(quiet.counts) == 0
+    assert min(busy.counts) >= len(os.sched_getaffinity(0))
 
 
 def members(session: int) -> list[int]:

@@ -5,8 +5,9 @@ It only translates a Job: the mathematics is in the C++ files beside this one, w
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ from deltarule.core.objective import Objective, Rows, weight_of
 from deltarule.core.optimizers import SGD, Adam, AdamW, KeepGradient, Optimizer, RMSProp
 from deltarule.core.penalties import L1, L2
 from deltarule.engines.base import EpochSums, Job, TrainingState
-from deltarule.engines.native.threads import get_threads
+from deltarule.engines.native.threads import share_of_threads
 from deltarule.engines.reference import ReferenceEngine, blocks
 
 try:
@@ -83,10 +84,10 @@ class NativeEngine:
         forward = self._forward(objective.architecture)
         if forward is None or not _knows_loss(objective):
             return ReferenceEngine().losses(objective, theta, rows)
-        threads = self._threads(objective.architecture, len(rows.X))
         loss, twin = 0.0, LOSS_TWINS.index(objective.loss.name)
-        for block in blocks(len(rows.X), ROWS_PER_CALL):
-            loss += forward.losses(theta, *_contiguous(rows.take(block)), twin, threads)
+        with self._threads(objective.architecture, len(rows.X)) as threads:
+            for block in blocks(len(rows.X), ROWS_PER_CALL):
+                loss += forward.losses(theta, *_contiguous(rows.take(block)), twin, threads)
         return loss, weight_of(rows)
 
     def predict(self, architecture: Architecture, theta: Array, X: Array, offset: Array | None) -> Array:
@@ -95,10 +96,10 @@ class NativeEngine:
         if forward is None:
             return ReferenceEngine().predict(architecture, theta, X, offset)
         y_hat = np.empty((len(X), architecture.n_outputs), theta.dtype)
-        threads = self._threads(architecture, len(X))
-        for block in blocks(len(X), ROWS_PER_CALL):
-            part = None if offset is None else np.ascontiguousarray(offset[block])
-            forward.predict(theta, np.ascontiguousarray(X[block]), part, threads, y_hat[block])
+        with self._threads(architecture, len(X)) as threads:
+            for block in blocks(len(X), ROWS_PER_CALL):
+                part = None if offset is None else np.ascontiguousarray(offset[block])
+                forward.predict(theta, np.ascontiguousarray(X[block]), part, threads, y_hat[block])
         return y_hat
 
     def _forward(self, architecture: Architecture) -> Any:
@@ -114,21 +115,23 @@ class NativeEngine:
         rows, before = job.rows, state.step
         memory = {name: np.array(values) for name, values in state.optimizer.items()}
         slots = [memory[name] for name in ("g", "m", "v") if name in memory]
-        spec = self._spec(job, state, epochs)
-        finished, steps, threads, interrupt = _native.run(
-            spec,
-            *_contiguous(rows),
-            state.theta,
-            slots,
-            _rates(job, state, len(own) or job.plan.steps(state.epoch), epochs),
-            np.concatenate([np.empty(0, np.int64), *own], dtype=np.int64),
-            np.cumsum([len(batch) for batch in own], dtype=np.int64).tolist(),
-        )
+        rates = _rates(job, state, len(own) or job.plan.steps(state.epoch), epochs)
+        rows_of_step = min(job.plan.n, job.plan.batch_size or job.plan.n)
+        with self._threads(job.objective.architecture, rows_of_step) as allowed:
+            finished, steps, threads, interrupt = _native.run(
+                self._spec(job, state, epochs, allowed),
+                *_contiguous(rows),
+                state.theta,
+                slots,
+                rates,
+                np.concatenate([np.empty(0, np.int64), *own], dtype=np.int64),
+                np.cumsum([len(batch) for batch in own], dtype=np.int64).tolist(),
+            )
         if "t" in memory:
             memory["t"] = memory["t"] + steps
         state.optimizer, state.step = memory, before + int(steps)
         state.epoch += len(finished)
-        instruction_set = spec["instruction_set"]
+        instruction_set = self._instructions()
         for loss, weight, penalty, step_losses, step_penalties in finished:
             sums = EpochSums(loss, weight, penalty, None, instruction_set, threads)
             if step_losses is not None:
@@ -138,7 +141,7 @@ class NativeEngine:
         if interrupt is not None:
             raise interrupt
 
-    def _spec(self, job: Job, state: TrainingState, epochs: int) -> dict[str, Any]:
+    def _spec(self, job: Job, state: TrainingState, epochs: int, threads: int) -> dict[str, Any]:
         """Return the job as plain numbers; see run in module.cpp."""
         objective, architecture, plan = job.objective, job.objective.architecture, job.plan
         t = float(state.optimizer["t"][0]) if "t" in state.optimizer else 0.0
@@ -161,7 +164,7 @@ class NativeEngine:
             "seed": plan.seed,
             "first_epoch": state.epoch,
             "epochs": epochs,
-            "threads": self._threads(architecture, min(plan.n, plan.batch_size or plan.n)),
+            "threads": threads,
             "t": t,
             "record_steps": job.record_steps,
             "has_own": plan.own is not None,
@@ -173,12 +176,13 @@ class NativeEngine:
         """The instruction set: the machine's best, or that which was asked for."""
         return self.instruction_set if self.instruction_set != "auto" else _native.instruction_sets()[0]
 
-    def _threads(self, architecture: Architecture, rows: int) -> int:
+    @contextlib.contextmanager
+    def _threads(self, architecture: Architecture, rows: int) -> Iterator[int]:
         """Threads only where that many rows are worth it, and no more than the process allows now."""
-        if isinstance(self.threads, int):
-            return self.threads
         work = rows * sum(o * (3 * i + UNIT_WORK) for i, o in architecture.shapes())
-        return max(1, min(get_threads(), work // WORK_PER_THREAD))
+        with share_of_threads() as allowed:
+            worth = max(1, min(allowed, work // WORK_PER_THREAD))
+            yield self.threads if isinstance(self.threads, int) else worth
 
 
 class FewRows:

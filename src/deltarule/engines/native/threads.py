@@ -5,8 +5,13 @@ Not how many a step is worth (see engine.py). No bit of a result depends on eith
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import re
+import threading
+import time
+from collections.abc import Iterator
 
 import threadpoolctl
 
@@ -23,10 +28,11 @@ class _Limit:
 
 
 def set_threads(n: int | str) -> None:
-    """Say how many threads each training may use at most, in this process and from now on.
+    """Say how many threads training may use at most, in this process and from now on.
 
     It is a matter of speed only: the results are the same, bit for bit. A training uses fewer where more
-    would not make it faster. ``threadpoolctl.threadpool_limits`` sets the same limit for a while.
+    would not make it faster, and trainings that run at the same time, in threads of one process, share them.
+    ``threadpoolctl.threadpool_limits`` sets the same limit for a while.
 
     Arguments:
         n: at least 1; or "auto", as at the start: as many as the process has cores to run on, at most the
@@ -47,9 +53,32 @@ def set_threads(n: int | str) -> None:
 
 
 def get_threads() -> int:
-    """Return how many threads a training may use at most; see `set_threads`."""
+    """Return how many threads training may use at most; see `set_threads`."""
     limit = _Limit.threads
     return automatic_threads() if limit is None else limit
+
+
+SECONDS_BETWEEN_CALLS = 0.05  # of one training: as long, its share stays free for its next call
+_computing: dict[threading.Thread, float] = {}  # until when each counts
+
+
+@contextlib.contextmanager
+def share_of_threads() -> Iterator[int]:
+    """Count a call into compiled code while this lasts; return how many threads it may use beside the others.
+
+    A call that is under way keeps the threads that it has; the next one shares.
+    """
+    me, now = threading.current_thread(), time.monotonic()
+    _computing[me] = math.inf
+    for thread, until in tuple(_computing.items()):
+        if (
+            until < now or not thread.is_alive()
+        ):  # a forked process has the entries of threads that it has not
+            _computing.pop(thread, None)
+    try:
+        yield max(1, get_threads() // len({me, *_computing}))
+    finally:
+        _computing[me] = time.monotonic() + SECONDS_BETWEEN_CALLS
 
 
 def automatic_threads() -> int:
