@@ -22,6 +22,7 @@ from deltarule.core.objective import Objective, Rows, weight_of
 from deltarule.core.optimizers import SGD, Adam, AdamW, KeepGradient, Optimizer, RMSProp
 from deltarule.core.penalties import L1, L2
 from deltarule.engines.base import EpochSums, Job, TrainingState
+from deltarule.engines.native.pace import pace_of, paced
 from deltarule.engines.native.threads import share_of_threads
 from deltarule.engines.reference import ReferenceEngine, blocks
 
@@ -85,7 +86,7 @@ class NativeEngine:
         if forward is None or not _knows_loss(objective):
             return ReferenceEngine().losses(objective, theta, rows)
         loss, twin = 0.0, LOSS_TWINS.index(objective.loss.name)
-        with self._threads(objective.architecture, len(rows.X)) as threads:
+        with self._threads(objective.architecture, len(rows.X), theta.dtype, twin) as threads:
             for block in blocks(len(rows.X), ROWS_PER_CALL):
                 loss += forward.losses(theta, *_contiguous(rows.take(block)), twin, threads)
         return loss, weight_of(rows)
@@ -96,7 +97,7 @@ class NativeEngine:
         if forward is None:
             return ReferenceEngine().predict(architecture, theta, X, offset)
         y_hat = np.empty((len(X), architecture.n_outputs), theta.dtype)
-        with self._threads(architecture, len(X)) as threads:
+        with self._threads(architecture, len(X), theta.dtype) as threads:
             for block in blocks(len(X), ROWS_PER_CALL):
                 part = None if offset is None else np.ascontiguousarray(offset[block])
                 forward.predict(theta, np.ascontiguousarray(X[block]), part, threads, y_hat[block])
@@ -117,7 +118,8 @@ class NativeEngine:
         slots = [memory[name] for name in ("g", "m", "v") if name in memory]
         rates = _rates(job, state, len(own) or job.plan.steps(state.epoch), epochs)
         rows_of_step = min(job.plan.n, job.plan.batch_size or job.plan.n)
-        with self._threads(job.objective.architecture, rows_of_step) as allowed:
+        kind = rows_of_step, state.theta.dtype, job.plan.n
+        with self._threads(job.objective.architecture, *kind, units=epochs) as allowed:
             finished, steps, threads, interrupt = _native.run(
                 self._spec(job, state, epochs, allowed),
                 *_contiguous(rows),
@@ -177,12 +179,16 @@ class NativeEngine:
         return self.instruction_set if self.instruction_set != "auto" else _native.instruction_sets()[0]
 
     @contextlib.contextmanager
-    def _threads(self, architecture: Architecture, rows: int) -> Iterator[int]:
-        """Threads only where that many rows are worth it, and no more than the process allows now."""
+    def _threads(self, architecture: Architecture, rows: int, *kind: object, units: int = 1) -> Iterator[int]:
+        """Threads where that many rows are worth them, that are free, and that were faster lately."""
         work = rows * sum(o * (3 * i + UNIT_WORK) for i, o in architecture.shapes())
         with share_of_threads() as allowed:
-            worth = max(1, min(allowed, work // WORK_PER_THREAD))
-            yield self.threads if isinstance(self.threads, int) else worth
+            most = max(1, min(allowed, work // WORK_PER_THREAD))
+            if isinstance(self.threads, int) or most == 1:
+                yield self.threads if isinstance(self.threads, int) else 1
+                return
+            with paced(pace_of(most, architecture, rows, *kind), units) as threads:
+                yield threads
 
 
 class FewRows:
