@@ -16,7 +16,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import deltarule as dr
-from deltarule.engines.native import engine, threads
+from deltarule.engines.native import engine, pace, threads
 from tests.engines.support import require_native
 from tests.project.support import python
 
@@ -28,11 +28,14 @@ X = RNG.normal(size=(512, 30))
 
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine with eight cores on which every step is worth many threads."""
+    """A machine with eight cores on which every step is worth many threads, and no number was ever slow."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(8), raising=False)
     monkeypatch.setattr(engine, "WORK_PER_THREAD", 1_000)
+    monkeypatch.setattr(pace, "SHORT", 0.0)
+    pace.pace_of.cache_clear()
     yield
+    pace.pace_of.cache_clear()
     dr.set_threads("auto")
 
 
@@ -146,8 +149,10 @@ def another_thread(computing: bool = True) -> Iterator[None]:
     thread = threading.Thread(target=compute)
     thread.start()
     ready.wait()
-    yield
-    end.set()
+    try:
+        yield
+    finally:
+        end.set()
     thread.join()
 
 
@@ -192,3 +197,10 @@ def test_it_does_not_matter_who_is_imported_first(first: str) -> None:
     pools = "[pool['user_api'] for pool in threadpoolctl.threadpool_info()]"
     code = f"import {first}, threadpoolctl; import deltarule as dr; dr.Network; print('deltarule' in {pools})"
     assert python(code) == "True\n"
+
+
+def test_calls_use_as_many_as_were_faster_lately(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace.Pace, "choose", lambda self: self.most // 2)
+    assert threads_used() == 4
+    dr.set_threads(1)
+    assert threads_used() == 1
