@@ -121,7 +121,7 @@ def test_float32_comes_to_an_end() -> None:
     for net in nets:
         history = net.train(X, Y, optimizer=ENDLESS, epochs=1000)
         assert history.stop is not None
-        assert history.stop.kind == "converged"
+        assert history.stop.kind in ("converged", "no_descent")
     np.testing.assert_allclose(nets[1].theta, nets[0].theta, rtol=1e-4)
 
 

@@ -17,7 +17,7 @@ from deltarule.training.reports import EpochReport, Stop, StopKind
 LIMITS = {
     "epochs": (1, "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT"),
     "evaluations": (1, "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT"),
-    "no step": (2, "ABNORMAL: "),
+    "no_descent": (2, "ABNORMAL: "),
 }
 Score = Callable[[], float]
 
@@ -136,10 +136,7 @@ class Follow:
         est, job, theta = self.estimator, training.job, training.state.theta
         est.loss_ = job.objective.value(theta, *training.engine.losses(job.objective, theta, job.rows))
         est.best_loss_ = est.loss_
-        said = est.history_.stop.message
-        if stop == "converged" and said.startswith("stopped") and not self._may_be_rounding(job):
-            stop = "no step"
-        if stop in LIMITS:
+        if stop in LIMITS and not (stop == "no_descent" and self._may_be_rounding(job)):
             status, word = LIMITS[stop]
             end = OptimizeResult(status=status, message=word, nit=est.n_iter_)
             _check_optimize_result("lbfgs", end, est.max_iter)

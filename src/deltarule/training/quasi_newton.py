@@ -241,7 +241,7 @@ def _ending(lbfgs: LBFGS, end: Moment, here: Point, epoch: int) -> Stop:
         return Stop("evaluations", f"stopped {after}: {limit}")
     if end.status != 0:
         why = "J is flat but for rounding, or its slope is not its derivative"
-        return Stop("converged", f"stopped {after}: no step downhill lowers J; {why}")
+        return Stop("no_descent", f"stopped {after}: no step downhill lowers J; {why}")
     largest = float(np.abs(here.gradient).max())
     if largest <= lbfgs.gradient_tolerance:
         limit = f"gradient_tolerance={lbfgs.gradient_tolerance:g}"

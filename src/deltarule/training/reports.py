@@ -23,6 +23,7 @@ StopKind = Literal[
     "callback",
     "learning_rate",
     "converged",
+    "no_descent",
     "evaluations",
 ]
 
