@@ -109,7 +109,7 @@ def hidden_widths(given: Any) -> list[int]:
     """
     widths = list(given) if isinstance(given, Iterable) else [given]
     if np.any(np.array(widths) <= 0):
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {widths}.")
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {widths}. Try () for no hidden layer.")
     return [index(width) for width in widths]
 
 

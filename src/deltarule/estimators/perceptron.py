@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_X_y, column_or_1d
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from deltarule import inputs, preparation
@@ -26,7 +27,7 @@ from deltarule.data.batches import BatchPlan
 from deltarule.engines.base import Job, TrainingState
 from deltarule.engines.selection import Choice, choose
 from deltarule.errors import InputError, message
-from deltarule.estimators import parameters
+from deltarule.estimators import parameters, sentences
 from deltarule.estimators.frames import transform_for
 from deltarule.estimators.going_on import Layers, continued
 from deltarule.estimators.parameters import RateOfEpoch
@@ -42,14 +43,6 @@ from deltarule.training.loop import Training
 from deltarule.training.reports import History, Stop
 from deltarule.training.settings import Settings
 
-NOT_FINITE = (
-    "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-    "preprocessed."
-)
-BATCH_TOO_LARGE = "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
-NOT_CONVERGED = (
-    "Stochastic Optimizer: Maximum iterations ({}) reached and the optimization hasn't converged yet."
-)
 SKLEARN_NAMES = {name: alias for alias, name in parameters.ALIASES.items()}
 
 
@@ -86,6 +79,12 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
             if name != "self":
                 setattr(self, name, value)
 
+    def _validate_params(self) -> None:
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            raise InvalidParameterError(sentences.with_a_guess(str(error), self)) from None
+
     # -- what is fitted -----------------------------------------------------------------------------------
 
     @property
@@ -120,11 +119,11 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
             self._go_on(widths)
         validation = None if watched is None else self._checked(watched)
         if incremental and self.early_stopping and validation is None:
-            raise ValueError("partial_fit does not support early_stopping=True")
+            raise ValueError(sentences.NO_ROWS_TO_WATCH)
         tasks = None if incremental else FitTasks(self, given, self.max_iter)
         self._train(samples, validation, Call(random_state, incremental, tasks))
         if not np.isfinite(self.network_.theta).all():
-            raise ValueError(NOT_FINITE)
+            raise ValueError(sentences.NOT_FINITE)
         if tasks is not None:
             tasks.end(dict)
         return self
@@ -306,7 +305,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         if self.batch_size == "auto":
             return min(200, n)
         if self.batch_size > n:
-            warnings.warn(BATCH_TOO_LARGE, stacklevel=2)
+            warnings.warn(sentences.BATCH_TOO_LARGE.format(self.batch_size, n), stacklevel=2)
         return int(np.clip(self.batch_size, 1, n))
 
     def _dropout_seed(self, random_state: RandomState) -> int:
@@ -332,14 +331,14 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
         if stop == "diverged":
             self._conclude_diverged(watch, said)
         if stop == "interrupted":
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+            warnings.warn(sentences.INTERRUPTED.format(self.n_iter_, training.settings.epochs), stacklevel=2)
         if isinstance(watch, Follow):
             watch.conclude(training, stop)
             return
         if stop == "callback":  # the user's own, where it was not scikit-learn's rule
             self.history_.stop = watch.stop or self.history_.stop
         if stop == "epochs" and not incremental:
-            warnings.warn(NOT_CONVERGED.format(self.max_iter), ConvergenceWarning, stacklevel=2)
+            warnings.warn(sentences.NOT_CONVERGED.format(self.max_iter), ConvergenceWarning, stacklevel=2)
         if self.early_stopping and self._best_theta is not None:
             self.network_.theta = self._best_theta
             self.history_.restored_epoch = watch.best_epoch
@@ -347,7 +346,7 @@ class BasePerceptron(CallbackSupportMixin, Predicting):
     def _conclude_diverged(self, watch: Watch | Follow, said: str) -> None:
         """Refuse a first epoch whose numbers are not finite, and warn of a later one."""
         if self.n_iter_ == 0:
-            raise ValueError(f"{NOT_FINITE} Training {said}.")
+            raise ValueError(f"{sentences.NOT_FINITE} Training {said}.")
         watch.diverged()
         if self._watches_scores():
             said = f"{said.partition(';')[0]}; the network has the parameters of the best score"
