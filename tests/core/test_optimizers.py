@@ -246,7 +246,7 @@ def test_adams_first_step_has_the_length_of_its_rate() -> None:
         (lambda: SGD(float("nan")), "learning_rate"),
         (lambda: SGD([0.1, -0.1]), "learning_rate"),
         (lambda: SGD("fast"), "learning_rate"),
-        (lambda: SGD(momentum=1.0), "momentum"),
+        (lambda: SGD(momentum=1.1), "momentum"),
         (lambda: SGD(momentum=-0.1), "momentum"),
         (lambda: Adam(beta_1=1.0), "beta_1"),
         (lambda: Adam(beta_2=-0.1), "beta_2"),
