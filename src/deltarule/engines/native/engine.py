@@ -25,6 +25,7 @@ from deltarule.engines.base import EpochSums, Job, TrainingState
 from deltarule.engines.native.pace import pace_of, paced
 from deltarule.engines.native.threads import share_of_threads
 from deltarule.engines.reference import ReferenceEngine, blocks
+from deltarule.errors import InputError, message
 
 try:
     import deltarule.engines.native._native as _native
@@ -113,6 +114,7 @@ class NativeEngine:
     def _run(
         self, job: Job, state: TrainingState, epochs: int, own: Sequence[Any], done: list[EpochSums]
     ) -> None:
+        _require_shapes(job, state)
         rows, before = job.rows, state.step
         memory = {name: np.array(values) for name, values in state.optimizer.items()}
         slots = [memory[name] for name in ("g", "m", "v") if name in memory]
@@ -211,6 +213,25 @@ class FewRows:
             return None
         y_hat = np.empty((n, widths[-1]), theta.dtype)
         return y_hat if self._forward.predict_finite(theta, X, y_hat) else None
+
+
+def _require_shapes(job: Job, state: TrainingState) -> None:
+    """Refuse what compiled code would read beyond its end.
+
+    Raises:
+        InputError: parameters, rows or the memory of the optimizer are those of something else.
+    """
+    architecture, n, memory = job.objective.architecture, job.plan.n, job.optimizer.init(state.theta)
+    p, i, k = architecture.n_parameters, architecture.n_inputs, architecture.n_outputs
+    asked = {"theta": (p,), "X": (n, i), "y": (n, k), "w": (n,), "offset": (n, k)}
+    asked |= {name: values.shape for name, values in memory.items()}
+    given = {"theta": state.theta, **job.rows._asdict(), **state.optimizer}
+    found = {name: values.shape for name, values in given.items() if values is not None}
+    wrong = {name for name, shape in found.items() if shape != asked.get(name)} | memory.keys() - found.keys()
+    if wrong:
+        name = min(wrong)
+        text = f"`{name}` of a run with {job.optimizer.name} must have the shape {asked.get(name)}"
+        raise InputError(message(text, found=str(found.get(name))))
 
 
 def _unknown_activation(architecture: Architecture) -> str:
