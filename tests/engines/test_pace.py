@@ -60,13 +60,6 @@ def test_long_calls_keep_all_threads() -> None:
     assert set(calls(Pace(2), lambda threads: SHORT * threads, 300)) == {2}
 
 
-def test_seconds_are_those_of_a_unit() -> None:
-    pace = Pace(2)
-    pace.note(2, 1.0, units=10)
-    pace.note(1, 0.5, units=1)
-    assert (pace.threads, pace.seconds) == (2, 0.1)
-
-
 def test_a_kind_of_call_has_one_pace() -> None:
     assert pace_of(2, "kind", (3, 2, 1)) is pace_of(2, "kind", (3, 2, 1))
     assert pace_of(2, "kind", (3, 2, 1)) is not pace_of(2, "kind", (3, 3, 1))
@@ -74,9 +67,9 @@ def test_a_kind_of_call_has_one_pace() -> None:
 
 def test_what_fails_is_not_noted() -> None:
     pace = Pace(2)
-    with pytest.raises(KeyboardInterrupt), paced(pace, 1):
+    with pytest.raises(KeyboardInterrupt), paced(pace):
         raise KeyboardInterrupt
     assert pace.seconds == math.inf
-    with paced(pace, 1) as threads:
+    with paced(pace) as threads:
         assert threads == 2
     assert pace.seconds < math.inf

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import deltarule as dr
 from deltarule.engines.native import engine, pace, threads
+from deltarule.engines.native.engine import NativeEngine
 from tests.engines.support import require_native
 from tests.project.support import python
 
@@ -199,8 +200,14 @@ def test_it_does_not_matter_who_is_imported_first(first: str) -> None:
     assert python(code) == "True\n"
 
 
-def test_calls_use_as_many_as_were_faster_lately(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_of_one_epoch_use_as_many_as_were_faster_lately(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace.Pace, "choose", lambda self: self.most // 2)
-    assert threads_used() == 4
+    training = network().training(X, X[:, 0], epochs=2, batch_size=256, engine="native")
+    next(training)
+    assert training.history.threads == 4
+    state, job = training.state, training.job
+    NativeEngine().run_epochs(job, state, 2, done := [])
+    assert done[-1].threads == 8, "several in one call are not all alike"
     dr.set_threads(1)
-    assert threads_used() == 1
+    NativeEngine().run_epochs(job, state, 1, done)
+    assert done[-1].threads == 1

@@ -121,7 +121,7 @@ class NativeEngine:
         rates = _rates(job, state, len(own) or job.plan.steps(state.epoch), epochs)
         rows_of_step = min(job.plan.n, job.plan.batch_size or job.plan.n)
         kind = rows_of_step, state.theta.dtype, job.plan.n
-        with self._threads(job.objective.architecture, *kind, units=epochs) as allowed:
+        with self._threads(job.objective.architecture, *kind, paces=epochs == 1) as allowed:
             finished, steps, threads, interrupt = _native.run(
                 self._spec(job, state, epochs, allowed),
                 *_contiguous(rows),
@@ -181,16 +181,23 @@ class NativeEngine:
         return self.instruction_set if self.instruction_set != "auto" else _native.instruction_sets()[0]
 
     @contextlib.contextmanager
-    def _threads(self, architecture: Architecture, rows: int, *kind: object, units: int = 1) -> Iterator[int]:
-        """Threads where that many rows are worth them, that are free, and that were faster lately."""
+    def _threads(
+        self, architecture: Architecture, rows: int, *kind: object, paces: bool = True
+    ) -> Iterator[int]:
+        """Threads where that many rows are worth them, that are free, and that were faster lately.
+
+        Lately is known of calls that are all alike: an epoch, all predictions.
+        """
         work = rows * sum(o * (3 * i + UNIT_WORK) for i, o in architecture.shapes())
         with share_of_threads() as allowed:
             most = max(1, min(allowed, work // WORK_PER_THREAD))
-            if isinstance(self.threads, int) or most == 1:
-                yield self.threads if isinstance(self.threads, int) else 1
-                return
-            with paced(pace_of(most, architecture, rows, *kind), units) as threads:
-                yield threads
+            if isinstance(self.threads, int):
+                yield self.threads
+            elif most == 1 or not paces:
+                yield most
+            else:
+                with paced(pace_of(most, architecture, rows, *kind)) as threads:
+                    yield threads
 
 
 class FewRows:

@@ -22,7 +22,7 @@ class Pace:
 
     def __init__(self, most: int) -> None:
         self.threads = self.most = most  # the fastest known
-        self.seconds = math.inf  # of that many, per unit of work, smoothed
+        self.seconds = math.inf  # of a call with that many, smoothed
         self._interval = self._until_trial = FIRST
         self._tried_more = False
 
@@ -33,16 +33,16 @@ class Pace:
         self._tried_more = self.threads == 1 or (self.threads < self.most and not self._tried_more)
         return min(2 * self.threads, self.most) if self._tried_more else self.threads // 2
 
-    def note(self, threads: int, seconds: float, units: int = 1) -> None:
-        """Take in how long a call took that did so many units of work."""
-        each = seconds / units
+    def note(self, threads: int, seconds: float) -> None:
+        """Take in how long a call took."""
         if threads == self.threads:
-            self.seconds = each if math.isinf(self.seconds) else self.seconds + NEWEST * (each - self.seconds)
+            known = seconds if math.isinf(self.seconds) else self.seconds
+            self.seconds = known + NEWEST * (seconds - known)
             self._until_trial -= seconds < SHORT
             return
         self._interval = min(2 * self._interval, LAST)
-        if each < self.seconds:
-            self.threads, self.seconds, self._interval = threads, each, FIRST
+        if seconds < self.seconds:
+            self.threads, self.seconds, self._interval = threads, seconds, FIRST
         self._until_trial = self._interval
 
 
@@ -53,8 +53,8 @@ def pace_of(most: int, *kind: object) -> Pace:
 
 
 @contextmanager
-def paced(pace: Pace, units: int) -> Iterator[int]:
+def paced(pace: Pace) -> Iterator[int]:
     """Give the number of threads for what is done while this lasts, and note how long it took."""
     threads, start = pace.choose(), time.perf_counter()
     yield threads
-    pace.note(threads, time.perf_counter() - start, units)
+    pace.note(threads, time.perf_counter() - start)
