@@ -22,8 +22,8 @@ RARE = frozenset(
 
 
 def _show_all(ctx: typer.Context, wanted: bool) -> None:
-    if wanted and not ctx.resilient_parsing:
-        ctx.command.format_all(ctx)  # type: ignore[attr-defined]
+    if wanted and not ctx.resilient_parsing and isinstance(ctx.command, Verb):
+        ctx.command.format_all(ctx)
         typer.echo()
         raise typer.Exit
 

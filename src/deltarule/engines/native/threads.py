@@ -71,9 +71,7 @@ def share_of_threads() -> Iterator[int]:
     me, now = threading.current_thread(), time.monotonic()
     _computing[me] = math.inf
     for thread, until in tuple(_computing.items()):
-        if (
-            until < now or not thread.is_alive()
-        ):  # a forked process has the entries of threads that it has not
+        if until < now or not thread.is_alive():  # in a forked process no other is
             _computing.pop(thread, None)
     try:
         yield max(1, get_threads() // len({me, *_computing}))
